@@ -1,0 +1,1 @@
+"""A study of small convolutional networks on MNIST: the library behind the pipeline's stages."""

@@ -1,0 +1,70 @@
+"""Decisions that make training fast without changing what is computed, all in one place."""
+
+import ctypes
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from mnistpipe.errors import UserError
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how a network is trained.
+
+    Attributes:
+        device: the first GPU if PyTorch can use one, else the processor.
+        precision: of convolutions and matrix products; weights, loss and updates stay fp32.
+
+    """
+
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Run the forward pass in the engine's precision."""
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
+        )
+
+
+def start_engine(precision: Literal["auto", "fp32", "bf16"]) -> Engine:
+    """Choose device and precision, and prepare the process for training.
+
+    Raises UserError if bf16 is demanded of a processor that only emulates it: that works, but
+    is many times slower than fp32.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    native = _computes_bf16(device)
+    if precision == "bf16" and not native:
+        raise UserError(
+            f"precision: bf16 needs hardware that computes it, which this {device.type} is not; "
+            "use auto or fp32."
+        )
+    keep_freed_memory()
+    return Engine(device, "bf16" if native and precision != "fp32" else "fp32")
+
+
+def keep_freed_memory() -> None:
+    """Make glibc keep large freed buffers instead of handing them back to the kernel.
+
+    Each training step frees and asks for the same few megabytes; by default each of them is
+    unmapped and then faulted in again page by page. Elsewhere than on glibc this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        m_trim_threshold, m_mmap_threshold = -1, -3  # from malloc.h
+        mallopt(m_mmap_threshold, 1 << 30)
+        mallopt(m_trim_threshold, 1 << 30)
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -1,0 +1,102 @@
+"""Score a network: predict once, then count."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
+
+from mnistpipe.models import Classifier
+
+# Mean and standard deviation of MNIST's training pixels, as in PyTorch's MNIST example.
+PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images with their labels, wholly in memory on one device.
+
+    Attributes:
+        images: grey levels 0..255, (n, 28, 28).
+        labels: class numbers 0..9, (n,).
+
+    """
+
+    images: UInt8[Tensor, "n 28 28"]
+    labels: Int[Tensor, " n"]
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says about each image of a set: logits and the features they come from."""
+
+    logits: Float[Tensor, "n 10"]
+    features: Float[Tensor, "n f"]
+
+    @property
+    def labels(self) -> Int[Tensor, " n"]:
+        """The most probable class of each image."""
+        return self.logits.argmax(dim=1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Loss and errors over a whole set.
+
+    Attributes:
+        accuracy: share of the images that are classified correctly.
+        loss: mean negative log-likelihood per image, in nats.
+        errors: number of images that are classified wrongly.
+        count: number of images.
+
+    """
+
+    accuracy: float
+    loss: float
+    errors: int
+    count: int
+
+
+def to_pixels(images: UInt8[Tensor, "n 28 28"]) -> Float[Tensor, "n 1 28 28"]:
+    """Grey levels 0..255 as a batch of one-channel images in 0..1."""
+    return images.unsqueeze(1).float() / 255
+
+
+def normalise(pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 1 28 28"]:
+    """Pixels in 0..1 as the networks take them."""
+    return (pixels - PIXEL_MEAN) / PIXEL_STD
+
+
+@torch.inference_mode()
+def predict(
+    network: Classifier, pixels: Float[Tensor, "n 1 28 28"], batch_size: int
+) -> Predictions:
+    """Run the network over all images, in order, in evaluation mode and single precision.
+
+    The network is handed back in the mode in which it came.
+    """
+    was_training = network.training
+    network.eval()
+    batches = [network.features(normalise(batch)) for batch in pixels.split(batch_size)]
+    features = torch.cat(batches)
+    logits = network.fc2(features)
+    network.train(was_training)
+    return Predictions(logits, features)
+
+
+def score(logits: Float[Tensor, "n 10"], labels: Int[Tensor, " n"]) -> Score:
+    """Count over the whole set; log-probabilities are logits, too.
+
+    Raises ValueError for an empty set, which has no accuracy.
+    """
+    count = len(labels)
+    if count == 0:
+        raise ValueError("an empty set has no score")
+    loss = F.cross_entropy(logits.double(), labels).item()
+    errors = int((logits.argmax(dim=1) != labels).sum())
+    return Score(accuracy=(count - errors) / count, loss=loss, errors=errors, count=count)

@@ -1,0 +1,30 @@
+"""Set a stratified part of the training images aside for validation."""
+
+from pathlib import Path
+
+from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
+from mnistpipe.datasets import load_raw
+from mnistpipe.params import load_params
+from mnistpipe.split import split_dataset
+from stages.cli import run
+
+RAW = Path("data/raw")
+
+
+def main() -> None:
+    """Write the arrays that all later stages read, and their sizes."""
+    section = load_params().prepare_split
+    raw = load_raw(RAW)
+    split = split_dataset(raw.title, raw.train, raw.test, section.validation_fraction, section.seed)
+    write_split(SPLIT_FILE, split)
+    sizes = {
+        "train": len(split.train),
+        "validation": len(split.validation),
+        "test": len(split.test),
+    }
+    write_json(Path("metrics/prepare-split.json"), {"dataset": split.title, **sizes})
+    print(f"{split.title}: {sizes}")
+
+
+if __name__ == "__main__":
+    run(main)

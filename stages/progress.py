@@ -1,0 +1,54 @@
+"""Show how far a training run is: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+from mnistpipe.training import Epoch
+
+
+class Progress:
+    """Counts images and epochs; speed and time left come from this run's own pace."""
+
+    def __init__(self, stage: str, n_epochs: int, n_images: int) -> None:
+        """`n_images` is the number of images, views included, over all epochs."""
+        self._stage = stage
+        self._n_epochs = n_epochs
+        self._n_images = n_images
+        self._seen = 0
+        self._start_s = time.monotonic()
+        self._bar = tqdm(
+            total=n_images,
+            unit=" images",
+            unit_scale=True,
+            desc=f"{stage} epoch 1/{n_epochs}",
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
+
+    def batch(self, n_images: int) -> None:
+        """Another batch is done."""
+        self._seen += n_images
+        self._bar.update(n_images)
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Another epoch is done and scored."""
+        if not self._bar.disable:
+            self._bar.set_description(f"{self._stage} epoch {epoch.epoch}/{self._n_epochs}")
+            self._bar.set_postfix(validation=f"{epoch.validation_accuracy:.2%}")
+            return
+        elapsed_s = time.monotonic() - self._start_s
+        left_s = elapsed_s / self._seen * (self._n_images - self._seen)
+        print(
+            f"{self._stage}: epoch {epoch.epoch}/{self._n_epochs}, "
+            f"training loss {epoch.training_loss:.4f}, "
+            f"validation loss {epoch.validation_loss:.4f}, "
+            f"validation accuracy {epoch.validation_accuracy:.2%}, "
+            f"{self._seen / elapsed_s:,.0f} images/s, {left_s:.0f} s left",
+            flush=True,
+        )
+
+    def close(self) -> None:
+        """Leave the terminal tidy."""
+        self._bar.close()
