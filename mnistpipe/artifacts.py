@@ -1,5 +1,6 @@
 """Reading and writing the pipeline's own files. Every file appears whole or not at all."""
 
+import csv
 import io
 import json
 import os
@@ -78,6 +79,22 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a JSON object; delete it and run: dvc repro")
     return content
+
+
+def read_column(path: Path, column: str) -> list[float]:
+    """The numbers of one column of a CSV file.
+
+    Raises UserError if the file is missing or has no such column of numbers.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [float(row[column]) for row in csv.DictReader(file)]
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run: dvc repro") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} has no column of numbers '{column}'; delete it and run: dvc repro"
+        ) from error
 
 
 def write_split(path: Path, split: Split) -> None:

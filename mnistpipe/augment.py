@@ -56,7 +56,7 @@ def blur(pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 1 28 28"]:
 def rotate(
     pixels: Float[Tensor, "n 1 28 28"], degrees: Float[Tensor, " n"]
 ) -> Float[Tensor, "n 1 28 28"]:
-    """Turn each image about its centre by its own angle: counter-clockwise, bilinear, zero filled."""
+    """Turn each image counter-clockwise about its centre: bilinear, zero filled."""
     angle = degrees * (math.pi / 180)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
     rows = (torch.stack([cos, -sin, zero], dim=1), torch.stack([sin, cos, zero], dim=1))

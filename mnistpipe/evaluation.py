@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
@@ -82,7 +83,7 @@ def predict(
     """
     was_training = network.training
     network.eval()
-    batches = [network.features(normalise(batch)) for batch in pixels.split(batch_size)]
+    batches = [network.features(normalise(batch)) for batch in torch.split(pixels, batch_size)]
     features = torch.cat(batches)
     logits = network.fc2(features)
     network.train(was_training)
@@ -100,3 +101,11 @@ def score(logits: Float[Tensor, "n 10"], labels: Int[Tensor, " n"]) -> Score:
     loss = F.cross_entropy(logits.double(), labels).item()
     errors = int((logits.argmax(dim=1) != labels).sum())
     return Score(accuracy=(count - errors) / count, loss=loss, errors=errors, count=count)
+
+
+def predict_arrays(
+    network: Classifier, images: UInt8[ndarray, "n 28 28"]
+) -> tuple[Float[ndarray, "n 10"], Float[ndarray, "n f"]]:
+    """Logits and features of all images as arrays, computed on the processor."""
+    predictions = predict(network, to_pixels(torch.from_numpy(images)), batch_size=1000)
+    return predictions.logits.numpy(), predictions.features.numpy()

@@ -10,8 +10,9 @@ N_CLASSES = 10
 
 
 class Classifier(nn.Module):
-    """A network in two parts: `features`, and the last linear layer `fc2` behind them."""
+    """A network in two parts: `features`, which start with `conv1`, and a last layer `fc2`."""
 
+    conv1: nn.Conv2d
     fc2: nn.Linear
 
     def features(self, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n f"]:

@@ -190,7 +190,7 @@ def _known_keys(place: list[str]) -> list[str]:
     model: type[BaseModel] = Params
     for part in place:
         fields = {field.alias or name: field.annotation for name, field in _fields(model).items()}
-        model = fields[part]  # type: ignore[assignment]  # only models reject extra keys
+        model = fields[part]  # only models reject extra keys
     return [field.alias or name for name, field in _fields(model).items()]
 
 

@@ -40,7 +40,7 @@ def new_network(recipe: Recipe, engine: Engine) -> Classifier:
     """The untrained network of a recipe, its weights drawn with the recipe's seed."""
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.network, recipe.dropout)
-    return network.to(engine.device, memory_format=torch.channels_last)
+    return network.to(engine.device).to(memory_format=torch.channels_last)
 
 
 def fit(
@@ -78,7 +78,7 @@ def fit(
         predictions = predict(network, validation_pixels, recipe.test_batch_size)
         result = score(predictions.logits, validation.labels)
         schedule.step()
-        yield Epoch(epoch, lr, training_loss, result.loss, result.accuracy)
+        yield Epoch(epoch, float(lr), training_loss, result.loss, result.accuracy)
 
 
 def _train_epoch(
@@ -107,7 +107,7 @@ def _train_epoch(
         with engine.autocast():
             logprobs = network(images)
         loss = F.nll_loss(logprobs, labels)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(loss.detach())  # read after the epoch: reading waits for the device
         counts.append(len(labels))
@@ -124,7 +124,7 @@ def split_batches(order: Int[Tensor, " n"], batch_size: int) -> list[Int[Tensor,
     """
     if len(order) < 2:  # noqa: PLR2004
         raise UserError("Training needs at least two examples; take a larger fraction.")
-    batches = list(order.split(batch_size))
+    batches = list(torch.split(order, batch_size))
     if len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
 from mnistpipe.datasets import load_raw
 from mnistpipe.params import load_params
@@ -21,6 +23,7 @@ def main() -> None:
         "train": len(split.train),
         "validation": len(split.validation),
         "test": len(split.test),
+        "distinct": len(np.unique(split.train_indices)),
     }
     write_json(Path("metrics/prepare-split.json"), {"dataset": split.title, **sizes})
     print(f"{split.title}: {sizes}")

@@ -1,0 +1,207 @@
+"""The study's summary and its report: our numbers beside the write-up's."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH
+
+Metrics = Mapping[str, Any]
+MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
+_SCORES = ("train", "train_split", "validation", "test", "test_blurred")
+_RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
+
+
+def summarise(
+    sizes: Metrics, runs: Mapping[str, Metrics], sweep: Mapping[str, Metrics], analysis: Metrics
+) -> dict[str, Any]:
+    """All metrics in one tree, nested by stage.
+
+    Args:
+        sizes: of prepare-split: the data set's title and the sizes of its parts.
+        runs: of each train stage, by its name.
+        sweep: of each fraction of partial-data, by its name.
+        analysis: of analyze.
+
+    """
+    return {
+        "data": dict(sizes),
+        **{stage: _select(run) for stage, run in runs.items()},
+        "partial-data": {name: _select(run) for name, run in sweep.items()},
+        "analyze": {key: analysis[key] for key in ("mistakes", "neighbours", "classes")},
+    }
+
+
+def results_table(summary: Metrics) -> str:
+    """Markdown: test accuracy and loss of each run, the write-up's beside ours.
+
+    On another data set than MNIST there is nothing to compare with, and no difference is shown.
+    """
+    comparable = summary["data"]["dataset"] == MNIST
+    rows = []
+    for stage, run in _trained(summary).items():
+        test = run["test"]
+        reported = REPORTED.get(stage)
+        name = reported.run if reported else stage
+        cells = [name, f"`{stage}`", f"{run['examples']:,}"]
+        if reported and comparable:
+            cells += [
+                f"{reported.accuracy:.2%}",
+                f"**{test['accuracy']:.2%}**",
+                f"{100 * (test['accuracy'] - reported.accuracy):+.2f}",
+                f"{reported.loss:.4f}",
+                f"{test['loss']:.4f}",
+                f"{test['loss'] - reported.loss:+.4f}",
+            ]
+        else:
+            cells += ["–", f"**{test['accuracy']:.2%}**", "–", "–", f"{test['loss']:.4f}", "–"]
+        rows.append(cells)
+    header = [
+        "run",
+        "stage",
+        "training images",
+        "accuracy, write-up",
+        "ours",
+        "difference (points)",
+        "loss, write-up",
+        "ours",
+        "difference",
+    ]
+    return _table(header, rows, n_text_columns=2)
+
+
+def write_report(summary: Metrics, blur_losses: Sequence[float]) -> str:
+    """REPORT.md as text.
+
+    Args:
+        summary: from `summarise`.
+        blur_losses: validation loss after each epoch of train-augmented.
+
+    """
+    data = summary["data"]
+    title = data["dataset"]
+    warning = (
+        ""
+        if title == MNIST
+        else "\n**These are not MNIST's numbers**: the write-up's are, so that no difference is "
+        "shown.\n"
+    )
+    return f"""# Report
+
+Data set: **{title}**, {data["train"]:,} training, {data["validation"]:,} validation and \
+{data["test"]:,} test images.
+{warning}
+## Test set
+
+{results_table(summary)}
+
+Accuracy is the share of the test images that are classified correctly, loss the mean negative
+log-likelihood per image. The last epoch's weights are scored, once.
+
+## When does each run settle?
+
+The first epoch whose validation loss is at most 1 % above the run's lowest.
+
+{_convergence_table(summary)}
+
+{_spike_sentence(blur_losses)}
+
+## What the original got wrong
+
+{_corrections_table(summary)}
+"""
+
+
+def _convergence_table(summary: Metrics) -> str:
+    rows = []
+    for stage, run in _trained(summary).items():
+        said = REPORTED_CONVERGENCE.get(stage)
+        rows.append(
+            [f"`{stage}`", f"{run['convergence_epoch']}", f"around {said}" if said else "–"]
+        )
+    return _table(["stage", "epoch", "the write-up says"], rows, n_text_columns=1)
+
+
+def _spike_sentence(losses: Sequence[float]) -> str:
+    """Whether the validation loss with blur rises at the epoch where the write-up saw it rise."""
+    epoch = REPORTED_SPIKE_EPOCH
+    if len(losses) <= epoch:
+        return f"The run with blur is too short to look for the write-up's spike at epoch {epoch}."
+    before, at, after = losses[epoch - 2 : epoch + 1]
+    verdict = "it is there" if at > before and at > after else "it is not there"
+    return (
+        f"The write-up saw a spike at epoch {epoch} with blur: {verdict}. The validation loss of "
+        f"`train-augmented` is {before:.4f}, {at:.4f} and {after:.4f} after epochs {epoch - 1}, "
+        f"{epoch} and {epoch + 1}."
+    )
+
+
+def _corrections_table(summary: Metrics) -> str:
+    data, plain, blurred = summary["data"], summary["train-convnet"], summary["train-augmented"]
+    net, best = summary["train-net"], summary["train-net-augmented"]
+    smallest = min(summary["partial-data"].values(), key=lambda run: int(run["examples"]))
+    share = summary["analyze"]["neighbours"]["same_class_share"]
+    rows = [
+        [
+            "Training images drawn with replacement: about 57 % distinct",
+            f"{data['distinct']:,} of {data['train']:,} training images are distinct",
+        ],
+        [
+            "Training accuracy divided by 60,000",
+            f"`train-net`: {_right(net['train'])}",
+        ],
+        [
+            "Blur treated an image as one row, and training never used it",
+            f"on the blurred test set ConvNet has {plain['test_blurred']['accuracy']:.2%} and "
+            f"ConvNet + blur {blurred['test_blurred']['accuracy']:.2%}",
+        ],
+        [
+            "“1/16 of the data” was 1/16 of the batches: few steps, not few examples",
+            f"{smallest['examples']:,} distinct images, and {smallest['test']['accuracy']:.2%}",
+        ],
+        [
+            "Confusion matrix from two differently shuffled passes",
+            f"one pass: the diagonal holds {best['test']['count'] - best['test']['errors']:,} of "
+            f"{best['test']['count']:,}, which is the test accuracy",
+        ],
+        [
+            "Nearest neighbours from mismatched passes: “not sufficient”",
+            f"{share:.2%} of the nearest neighbours have the query's label",
+        ],
+        [
+            "Loss summed over batches: curves that grow with the data",
+            f"mean per image: {net['train']['loss']:.4f} for `train-net`, "
+            f"{smallest['train']['loss']:.4f} for the smallest part of the data",
+        ],
+        [
+            "Curves called “test” are of the validation set",
+            f"`train-net`: validation {_right(net['validation'])}; test, once, "
+            f"{_right(net['test'])}",
+        ],
+        [
+            "Partial-data runs scored on all training images",
+            f"smallest part: {smallest['train']['accuracy']:.2%} of its own "
+            f"{smallest['train']['count']:,} images, "
+            f"{smallest['train_split']['accuracy']:.2%} of the whole training split",
+        ],
+    ]
+    return _table(["original", "here"], rows, n_text_columns=2)
+
+
+def _trained(summary: Metrics) -> dict[str, Metrics]:
+    """Every run's part of the summary, by its stage's name."""
+    runs = {name: part for name, part in summary.items() if name.startswith("train-")}
+    return runs | {f"partial-data@{name}": run for name, run in summary["partial-data"].items()}
+
+
+def _select(run: Metrics) -> dict[str, Any]:
+    return {key: run[key] for key in _RUN_KEYS}
+
+
+def _right(score: Metrics) -> str:
+    right = score["count"] - score["errors"]
+    return f"{right:,} of {score['count']:,} = {score['accuracy']:.2%}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, n_text_columns: int) -> str:
+    rule = ["---"] * n_text_columns + ["---:"] * (len(header) - n_text_columns)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *rows])

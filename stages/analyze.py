@@ -1,0 +1,83 @@
+"""Show what the best network learned, from one pass over the test set."""
+
+from pathlib import Path
+
+from mnistpipe.analysis import (
+    count_confusions,
+    embed,
+    find_mistakes,
+    find_neighbours,
+    pick_queries,
+    same_class_share,
+    score_classes,
+)
+from mnistpipe.artifacts import read_split, write_csv, write_figure, write_json, write_npz
+from mnistpipe.evaluation import predict_arrays
+from mnistpipe.figures import (
+    draw_confusion,
+    draw_embedding,
+    draw_kernels,
+    draw_mistakes,
+    draw_neighbours,
+)
+from mnistpipe.model_files import read_model
+from mnistpipe.params import BEST_STAGE, load_params
+from stages.cli import run
+
+PLOTS = Path("plots/analyze")
+
+
+def main() -> None:
+    """Everything follows from the logits and features of a single prediction pass."""
+    section = load_params().analyze
+    test = read_split().test
+    network, card = read_model(Path(f"models/{BEST_STAGE}.safetensors"))
+    logits, features = predict_arrays(network, test.images)
+    write_npz(
+        Path("data/test-features.npz"),
+        {"logits": logits, "features": features, "labels": test.labels},
+    )
+    predicted = logits.argmax(axis=1)
+    dataset = card.dataset
+
+    mistakes = find_mistakes(logits, test.labels)
+    write_figure(PLOTS / "mistakes.png", draw_mistakes(test, mistakes, section.mistakes, dataset))
+
+    kernels = network.conv1.weight.detach().numpy()
+    write_figure(PLOTS / "kernels.png", draw_kernels(kernels, dataset))
+
+    counts = count_confusions(test.labels, predicted)
+    write_csv(
+        PLOTS / "confusion.csv",
+        ["actual", "predicted"],
+        zip(test.labels.tolist(), predicted.tolist(), strict=True),
+    )
+    for name, normalise in (("confusion", False), ("confusion-normalised", True)):
+        figure = draw_confusion(counts, dataset, normalise=normalise)
+        write_figure(PLOTS / f"{name}.png", figure)
+
+    embedded = embed(features, section.perplexity, section.seed)
+    write_figure(PLOTS / "t-sne.png", draw_embedding(embedded, test.labels, dataset))
+
+    neighbours = find_neighbours(features, section.neighbours)
+    share = same_class_share(neighbours, test.labels)
+    queries = pick_queries(test.labels, section.seed)
+    figure = draw_neighbours(test, queries, neighbours, dataset, share=share)
+    write_figure(PLOTS / "neighbours.png", figure)
+
+    classes = score_classes(test.labels, predicted)
+    write_json(
+        Path("metrics/analyze.json"),
+        {
+            "dataset": dataset,
+            "network": BEST_STAGE,
+            "mistakes": len(mistakes.indices),
+            "confusion_diagonal": int(counts.trace()),
+            "neighbours": {"count": section.neighbours, "same_class_share": share},
+            "classes": {f"class-{number}": scores for number, scores in enumerate(classes)},
+        },
+    )
+
+
+if __name__ == "__main__":
+    run(main)
