@@ -7,6 +7,7 @@ from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPO
 
 Metrics = Mapping[str, Any]
 MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
+_NOTHING = "n/a"
 _SCORES = ("train", "train_split", "validation", "test", "test_blurred")
 _RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
 
@@ -53,7 +54,14 @@ def results_table(summary: Metrics) -> str:
                 f"{test['loss'] - reported.loss:+.4f}",
             ]
         else:
-            cells += ["–", f"**{test['accuracy']:.2%}**", "–", "–", f"{test['loss']:.4f}", "–"]
+            cells += [
+                _NOTHING,
+                f"**{test['accuracy']:.2%}**",
+                _NOTHING,
+                _NOTHING,
+                f"{test['loss']:.4f}",
+                _NOTHING,
+            ]
         rows.append(cells)
     header = [
         "run",
@@ -116,7 +124,7 @@ def _convergence_table(summary: Metrics) -> str:
     for stage, run in _trained(summary).items():
         said = REPORTED_CONVERGENCE.get(stage)
         rows.append(
-            [f"`{stage}`", f"{run['convergence_epoch']}", f"around {said}" if said else "–"]
+            [f"`{stage}`", f"{run['convergence_epoch']}", f"around {said}" if said else _NOTHING]
         )
     return _table(["stage", "epoch", "the write-up says"], rows, n_text_columns=1)
 
