@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from mnistpipe.errors import UserError
-from mnistpipe.split import N_CLASSES, SIDE, Labelled
+from mnistpipe.split import N_CLASSES, SIDE, Labelled, nested_subset
 
 TITLES = {"mnist": "MNIST", "digits": "scikit-learn digits (not MNIST)"}
 SOURCE_FILE = "source.json"  # beside the raw files: which data set they are
@@ -92,8 +92,7 @@ def load_digits() -> Dataset:
     """Scikit-learn's embedded handwritten digits, made to look like MNIST.
 
     The 1,797 images of 8x8 pixels are enlarged to 20x20 (bilinear) and centred in 28x28, as
-    MNIST's digits are. The last fifth is the test set: the file is ordered by writer, so that
-    the test set's writers are mostly not among those of the training set.
+    MNIST's digits are. A stratified fifth of them, always the same, is the test set.
     """
     # Imported here: no other user of this module should wait for them.
     import torch  # noqa: PLC0415
@@ -105,11 +104,11 @@ def load_digits() -> Dataset:
     padded = torch.nn.functional.pad(large, (4, 4, 4, 4)).squeeze(1)
     images = padded.round().to(torch.uint8).numpy()
     labels = raw.target.astype(np.int64)
-    n_train = len(labels) * 4 // 5
+    test = np.isin(np.arange(len(labels)), nested_subset(labels, 0.2, 0, "digits"))
     return Dataset(
         TITLES["digits"],
-        Labelled(images[:n_train], labels[:n_train]),
-        Labelled(images[n_train:], labels[n_train:]),
+        Labelled(images[~test], labels[~test]),
+        Labelled(images[test], labels[test]),
     )
 
 

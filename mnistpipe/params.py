@@ -17,7 +17,6 @@ BEST_STAGE = "train-net-augmented"  # the network that is analysed; the full-dat
 SWEEP = "partial-data"
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-PositiveInt = Annotated[int, Field(ge=1, le=1_000_000)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FractionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 View = Literal["original", "blur", "rotation"]
@@ -56,7 +55,8 @@ class Recipe(_Section):
     test_batch_size: Annotated[int, Field(ge=1, le=65_536)]
     optimizer: Literal["adadelta", "rmsprop"]
     lr: Annotated[float, Field(gt=0, le=1_000)]
-    step_epochs: PositiveInt
+    step_epochs: Annotated[int, Field(ge=1, le=10_000)]
+    min_steps: Annotated[int, Field(ge=0, le=10_000_000)]
     gamma: Annotated[float, Field(gt=0, le=1)]
     precision: Literal["auto", "fp32", "bf16"]
     seed: Seed

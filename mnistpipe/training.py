@@ -1,5 +1,6 @@
 """The one training loop."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -90,17 +91,15 @@ def _train_epoch(
     epoch: int,
     on_batch: Callable[[int], None],
 ) -> float:
-    """One pass over the examples; returns the mean loss per image seen."""
+    """Train on each batch of an epoch once; returns the mean loss per image seen."""
     network.train()
     generator = torch.Generator().manual_seed(_epoch_seed(recipe.seed, epoch))
     # Dropout knows only PyTorch's global generator.
     torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-    order = torch.randperm(len(training), generator=generator).to(engine.device)
-    draws = torch.rand(len(training), generator=generator).to(engine.device)
     losses, counts = [], []
-    for chosen in split_batches(order, recipe.batch_size):
+    for chosen, draws in _draw_batches(len(training), recipe, engine, generator):
         pixels = to_pixels(training.images[chosen])
-        views = make_views(pixels, recipe.views, recipe.rotation_degrees, draws[chosen])
+        views = make_views(pixels, recipe.views, recipe.rotation_degrees, draws)
         images = normalise(views).contiguous(memory_format=torch.channels_last)
         labels = training.labels[chosen].repeat(len(recipe.views))
         optimizer.zero_grad()
@@ -113,6 +112,24 @@ def _train_epoch(
         counts.append(len(labels))
         on_batch(len(labels))
     return _mean_loss(torch.stack(losses).double().cpu(), torch.tensor(counts), epoch)
+
+
+def count_passes(n_examples: int, recipe: Recipe) -> int:
+    """How often an epoch passes over the examples: once, or to reach the recipe's `min_steps`."""
+    steps_per_pass = len(split_batches(torch.empty(n_examples), recipe.batch_size))
+    return max(1, math.ceil(recipe.min_steps / (recipe.epochs * steps_per_pass)))
+
+
+def _draw_batches(
+    n_examples: int, recipe: Recipe, engine: Engine, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each batch of an epoch: which examples, and a random number for each one's views."""
+    for _ in range(count_passes(n_examples, recipe)):
+        # Drawn for all examples at once: a batch's size changes nobody's number.
+        order = torch.randperm(n_examples, generator=generator).to(engine.device)
+        draws = torch.rand(n_examples, generator=generator).to(engine.device)
+        for chosen in split_batches(order, recipe.batch_size):
+            yield chosen, draws[chosen]
 
 
 def split_batches(order: Int[Tensor, " n"], batch_size: int) -> list[Int[Tensor, " b"]]:

@@ -15,7 +15,7 @@ from mnistpipe.model_files import ModelCard, write_model
 from mnistpipe.models import count_parameters
 from mnistpipe.params import load_params
 from mnistpipe.split import Labelled, subset
-from mnistpipe.training import Epoch, convergence_epoch, fit, new_network
+from mnistpipe.training import Epoch, convergence_epoch, count_passes, fit, new_network
 from stages.cli import run
 from stages.progress import Progress
 
@@ -40,7 +40,7 @@ def main() -> None:
     network = new_network(recipe, engine)
 
     curve: list[Epoch] = []
-    images_per_epoch = len(training) * len(recipe.views)
+    images_per_epoch = len(training) * len(recipe.views) * count_passes(len(training), recipe)
     progress = Progress(stage, recipe.epochs, recipe.epochs * images_per_epoch)
     for epoch in fit(network, training, validation, recipe, engine, progress.batch):
         curve.append(epoch)
