@@ -36,16 +36,16 @@ def main() -> None:
         )
 
     whole, validation = on_device(split.train), on_device(split.validation)
-    training = on_device(subset(split.train, fraction, recipe.seed, f"{stage}: the fraction"))
+    training = on_device(subset(split.train, fraction, recipe.seed, stage.replace("@", ".fractions.")))
     network = new_network(recipe, engine)
 
     curve: list[Epoch] = []
+    columns = [field.name for field in fields(Epoch)]
     images_per_epoch = len(training) * len(recipe.views) * count_passes(len(training), recipe)
     progress = Progress(stage, recipe.epochs, recipe.epochs * images_per_epoch)
     for epoch in fit(network, training, validation, recipe, engine, progress.batch):
         curve.append(epoch)
-        header = [field.name for field in fields(Epoch)]
-        write_csv(Path(f"plots/loss/{stage}.csv"), header, map(astuple, curve))
+        write_csv(Path(f"plots/loss/{stage}.csv"), columns, map(astuple, curve))
         progress.epoch(epoch)
     progress.close()
 

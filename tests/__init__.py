@@ -1,0 +1,1 @@
+"""Tests, a file for each module and one for what holds between them."""

@@ -1,0 +1,67 @@
+"""Shared by all tests: shapes are enforced, data sets are tiny, engines are small."""
+
+import os
+from pathlib import Path
+
+from jaxtyping import install_import_hook
+
+# Before the library is imported: annotations such as Float[Tensor, "n 1 28 28"] are checked at
+# every call that the tests make.
+install_import_hook("mnistpipe", "beartype.beartype")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+from mnistpipe.engine import Engine  # noqa: E402
+from mnistpipe.evaluation import Examples  # noqa: E402
+from mnistpipe.params import Recipe, load_params  # noqa: E402
+from mnistpipe.split import Labelled, Split, split_dataset  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """ConvNet's recipe, cut down to two epochs."""
+    return load_params(ROOT / "params.yaml").train_convnet.model_copy(
+        update={"epochs": 2, "batch_size": 8, "min_steps": 0, "precision": "fp32"}
+    )
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """The processor in single precision."""
+    return Engine(torch.device("cpu"), "fp32")
+
+
+@pytest.fixture
+def examples() -> Examples:
+    """Forty random images, four of each class."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (40, 28, 28), generator=generator, dtype=torch.uint8)
+    return Examples(images, torch.arange(40) % 10)
+
+
+@pytest.fixture
+def split() -> Split:
+    """A split of 200 random images, with 50 more to test on."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (250, 28, 28), dtype=np.uint8)
+    labels = np.arange(250) % 10
+    return split_dataset(
+        "random",
+        Labelled(images[:200], labels[:200]),
+        Labelled(images[200:], labels[200:]),
+        validation_fraction=0.15,
+        seed=0,
+    )
+
+
+@pytest.fixture(scope="session")
+def mnist_mirror() -> Path:
+    """The folder of the real files; where there is none, the test is skipped, saying why."""
+    for folder in (os.environ.get("MNISTPIPE_MIRROR", ""), ROOT / "data" / "raw"):
+        if folder and (Path(folder) / "train-images-idx3-ubyte.gz").exists():
+            return Path(folder).absolute()
+    pytest.skip("needs the real MNIST files: set MNISTPIPE_MIRROR to their folder")

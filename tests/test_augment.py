@@ -1,0 +1,63 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnistpipe.augment import blur, make_views, rotate
+
+
+def test_blur_of_an_impulse_is_the_kernel() -> None:
+    image = torch.zeros(1, 1, 28, 28)
+    image[0, 0, 10, 20] = 1
+    row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+    expected = torch.zeros(28, 28)
+    expected[8:13, 18:23] = torch.outer(row, row)
+    torch.testing.assert_close(blur(image)[0, 0], expected)
+
+
+def test_blur_is_a_zero_padded_convolution() -> None:
+    images = torch.rand(5, 1, 28, 28)
+    row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+    kernel = torch.outer(row, row).view(1, 1, 5, 5)
+    torch.testing.assert_close(
+        blur(images), torch.nn.functional.conv2d(images, kernel, padding=2)
+    )
+
+
+def test_rotation_by_90_degrees_is_counter_clockwise() -> None:
+    images = torch.rand(2, 1, 28, 28)
+    turned = rotate(images, torch.tensor([90.0, 0.0]))
+    expected = torch.stack([torch.rot90(images[0, 0]), images[1, 0]]).unsqueeze(1)
+    torch.testing.assert_close(turned, expected, atol=1e-4, rtol=0)
+
+
+def test_views_stand_behind_each_other_in_the_order_asked_for() -> None:
+    images = torch.rand(3, 1, 28, 28)
+    draws = torch.tensor([0.0, 0.5, 1.0])
+    views = make_views(images, ["original", "blur", "rotation"], 15.0, draws)
+    assert torch.equal(views[:3], images)
+    assert torch.equal(views[3:6], blur(images))
+    assert torch.equal(views[6:], rotate(images, torch.tensor([-15.0, 0.0, 15.0])))
+
+
+def test_rotation_without_an_angle_is_a_programming_error() -> None:
+    with pytest.raises(ValueError, match="rotation_degrees"):
+        make_views(torch.rand(1, 1, 28, 28), ["rotation"], None, torch.rand(1))
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(2, 9), cut=st.integers(1, 8))
+def test_an_images_views_do_not_depend_on_its_neighbours(seed: int, n: int, cut: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand(n, 1, 28, 28, generator=generator)
+    draws = torch.rand(n, generator=generator)
+    cut = min(cut, n - 1)
+    for view in ("original", "blur", "rotation"):
+        whole = make_views(images, [view], 15.0, draws)
+        parts = [
+            make_views(images[part], [view], 15.0, draws[part])
+            for part in (slice(cut), slice(cut, None))
+        ]
+        torch.testing.assert_close(whole, torch.cat(parts), atol=1e-6, rtol=0)
+        assert whole.shape == images.shape
+        assert whole.min() >= 0
+        assert whole.max() <= 1 + 1e-6
