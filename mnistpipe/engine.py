@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import nn
 
 from mnistpipe.errors import UserError
 
@@ -46,6 +47,29 @@ def start_engine(precision: Literal["auto", "fp32", "bf16"]) -> Engine:
         )
     keep_freed_memory()
     return Engine(device, "bf16" if native and precision != "fp32" else "fp32")
+
+
+def flatten_parameters(network: nn.Module) -> nn.Parameter:
+    """Move all weights into one vector, of which the network's parameters become views.
+
+    An optimizer that is given this vector updates a small network in a handful of calls instead
+    of a handful for each layer. All optimizers here treat each weight by itself, so that the
+    result is the same. Gradients are views of the vector's, and must be zeroed, not dropped:
+    `optimizer.zero_grad(set_to_none=False)`.
+    """
+    parameters = list(network.parameters())
+    weights = parameters[0].new_empty(sum(parameter.numel() for parameter in parameters))
+    flat = nn.Parameter(weights)
+    flat.grad = torch.zeros_like(weights)
+    start = 0
+    for parameter in parameters:
+        place = (parameter.size(), parameter.stride(), start)  # keeps the memory format
+        view = weights.as_strided(*place)
+        view.copy_(parameter.data)
+        parameter.data = view
+        parameter.grad = flat.grad.as_strided(*place)
+        start += parameter.numel()
+    return flat
 
 
 def keep_freed_memory() -> None:

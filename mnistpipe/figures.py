@@ -48,7 +48,7 @@ def draw_learning_curve(points: Sequence[Point], dataset: str) -> Figure:
         yscale="log",
         xlabel="training examples",
         ylabel="share of images misclassified",
-        title=f"{dataset}: error of Net by number of training examples",
+        title=f"Error of Net by number of training examples\n{dataset}",
     )
     axes.set_xticks(examples, [f"{point.examples:,}\n({point.name})" for point in points])
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -69,7 +69,7 @@ def draw_mistakes(test: Labelled, mistakes: Mistakes, count: int, dataset: str) 
     figure.suptitle(
         f"{dataset}: {count} of {len(mistakes.indices)} mistakes, the most confident first"
     )
-    cells = figure.subplots(rows, columns, squeeze=False).flat
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for cell in cells:
         cell.set_axis_off()
     for cell, index, predicted, confidence in zip(
@@ -126,7 +126,7 @@ def draw_confusion(counts: Int[ndarray, "10 10"], dataset: str, *, normalise: bo
         yticks=range(len(counts)),
         xlabel="predicted class",
         ylabel="true class",
-        title=f"{dataset}, test set: {right:,} of {counts.sum():,} right ({kind})",
+        title=f"{right:,} of {counts.sum():,} test images right ({kind})\n{dataset}",
     )
     return figure
 
@@ -137,10 +137,11 @@ def draw_embedding(
     """The t-SNE map, each class in its colour and named at its median."""
     figure = Figure(figsize=(8, 7), layout="constrained")
     axes = figure.subplots()
+    size = float(np.clip(40_000 / len(labels), 4, 25))  # few points may be larger
     for number in np.unique(labels):
         x, y = embedded[labels == number].T
         colour = CLASS_COLOURS[number]
-        axes.scatter(x, y, s=4, alpha=0.6, linewidths=0, color=colour, label=str(number))
+        axes.scatter(x, y, s=size, alpha=0.6, linewidths=0, color=colour, label=str(number))
         axes.text(
             float(np.median(x)),
             float(np.median(y)),
@@ -158,7 +159,9 @@ def draw_embedding(
         ylabel="t-SNE, second dimension",
         title=f"{dataset}: features of {len(labels):,} test images",
     )
-    axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=4)
+    axes.legend(
+        title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=8 / size**0.5
+    )
     return figure
 
 

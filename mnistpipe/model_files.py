@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -36,17 +37,28 @@ class ModelCard:
 
 def write_model(path: Path, network: Classifier, card: ModelCard) -> None:
     """Weights and card as one safetensors file; equal weights give equal bytes."""
-    weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    # Copied, since training leaves them as views of one vector.
+    weights = {
+        name: value.cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in network.state_dict().items()
+    }
     metadata = {_METADATA_KEY: json.dumps(asdict(card), sort_keys=True)}
     write_bytes(path, save(weights, metadata))
 
 
-def read_model(path: Path) -> tuple[Classifier, ModelCard]:
+def read_model(path: Path, network: str, dataset: str) -> Classifier:
     """Rebuild a network from its file, on the processor, in evaluation mode.
 
     Nothing in the file is executed.
 
-    Raises UserError if the file is missing, damaged or not of one of this project's networks.
+    Args:
+        path: of the file.
+        network: what is expected there, `convnet` or `net`.
+        dataset: the title of the data set that it should have been trained on.
+
+    Raises:
+        UserError: if the file is missing, damaged or of something else than expected.
+
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -60,11 +72,16 @@ def read_model(path: Path) -> tuple[Classifier, ModelCard]:
         ) from error
     try:
         card = ModelCard(**json.loads(metadata[_METADATA_KEY]))
-        network = NETWORKS[card.network](card.dropout)
-        network.load_state_dict(weights)
+        rebuilt = NETWORKS[card.network](card.dropout)
+        rebuilt.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(
             f"{path} is a model of another network than {' or '.join(NETWORKS)}; "
             "delete it and run: dvc repro"
         ) from error
-    return network.eval(), card
+    if (card.network, card.dataset) != (network, dataset):
+        raise UserError(
+            f"{path} holds a {card.network} trained on {card.dataset} where a {network} trained "
+            f"on {dataset} should be; delete it and run: dvc repro"
+        )
+    return rebuilt.eval()

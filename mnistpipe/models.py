@@ -74,9 +74,10 @@ class Net(Classifier):
         """What enters the last linear layer: 96 numbers per image."""
         x = _relu_max_pool(self.conv1(images), 2)  # (n, 32, 14, 14)
         x = F.dropout2d(x, self.dropout, self.training)
-        x = _relu_max_pool(self.conv2(x), 4)  # (n, 32, 3, 3)
+        # The poolings below drop the last rows and columns of 14 and 5; they are not computed.
+        x = _relu_max_pool(_convolve_cropped(self.conv2, x, 2), 4)  # (n, 32, 3, 3)
         x = F.dropout2d(x, self.dropout, self.training)
-        x = F.avg_pool2d(F.relu(self.conv3(x)), 2)  # (n, 64, 2, 2)
+        x = F.avg_pool2d(F.relu(_convolve_cropped(self.conv3, x, 1)), 2)  # (n, 64, 2, 2)
         x = F.dropout2d(x, self.dropout, self.training)
         x = _relu_max_pool(self.conv4(x), 2)  # (n, 32, 2, 2)
         x = F.dropout2d(x, self.dropout, self.training)
@@ -99,3 +100,9 @@ def count_parameters(network: nn.Module) -> int:
 def _relu_max_pool(x: Tensor, size: int) -> Tensor:
     """ReLU and max pooling commute; after the pooling there is less to rectify."""
     return F.relu(F.max_pool2d(x, size))
+
+
+def _convolve_cropped(layer: nn.Conv2d, x: Tensor, n_dropped: int) -> Tensor:
+    """What `layer`, zero padded by 2, returns, without the last `n_dropped` rows and columns."""
+    far = 2 - n_dropped
+    return F.conv2d(F.pad(x, (2, far, 2, far)), layer.weight, layer.bias)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -62,7 +62,7 @@ class Recipe(_Section):
     seed: Seed
 
     @check_model(mode="after")
-    def _views_are_consistent(self) -> Self:
+    def _views_are_consistent(self) -> "Recipe":
         if not self.views or len(set(self.views)) < len(self.views):
             raise ValueError("views should name at least one view, and each one once")
         if ("rotation" in self.views) != (self.rotation_degrees is not None):
@@ -99,6 +99,22 @@ class Params(_Section):
     train_net_augmented: Recipe = Field(alias="train-net-augmented")
     partial_data: PartialData = Field(alias="partial-data")
     analyze: Analyze
+
+    @check_model(mode="after")
+    def _networks_fit_the_stages_names(self) -> "Params":
+        for key, recipe, network in (
+            ("train-convnet", self.train_convnet, "convnet"),
+            ("train-augmented", self.train_augmented, "convnet"),
+            ("train-net", self.train_net, "net"),
+            ("train-net-augmented", self.train_net_augmented, "net"),
+            ("partial-data.recipe", self.partial_data.recipe, "net"),
+        ):
+            if recipe.network != network:
+                raise ValueError(
+                    f"{key}.network should be {network}, which its stage is about, "
+                    f"not {recipe.network}"
+                )
+        return self
 
     def training_run(self, stage: str) -> tuple[Recipe, float]:
         """The recipe of a train stage, and the fraction of the training split that it trains on.
@@ -171,7 +187,7 @@ def _sentence(details: ErrorDetails) -> str:
             owner = ".".join(place[:-1]) or "the file"
             return f"{key} is not a parameter; {owner} knows: {known}."
         case "value_error":
-            return f"{key}: {details['ctx']['error']}."
+            return f"{key}: {details['ctx']['error']}." if key else f"{details['ctx']['error']}."
         case "string_pattern_mismatch":
             return f"{key} should be a name of lower-case letters, digits and hyphens."
         case "model_type":

@@ -98,9 +98,7 @@ def nested_subset(
 
 
 def subset(examples: Labelled, fraction: float, seed: int, parameter: str) -> Labelled:
-    """The examples of a stratified, nested subset; all of them for the fraction 1."""
-    if fraction == 1:
-        return examples
+    """The examples at the indices of `nested_subset`."""
     return _take(examples, nested_subset(examples.labels, fraction, seed, parameter))
 
 

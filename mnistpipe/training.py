@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
 from mnistpipe.augment import make_views
-from mnistpipe.engine import Engine
+from mnistpipe.engine import Engine, flatten_parameters
 from mnistpipe.errors import UserError
 from mnistpipe.evaluation import Examples, normalise, predict, score, to_pixels
 from mnistpipe.models import Classifier, build_network
@@ -102,7 +102,7 @@ def _train_epoch(
         views = make_views(pixels, recipe.views, recipe.rotation_degrees, draws)
         images = normalise(views).contiguous(memory_format=torch.channels_last)
         labels = training.labels[chosen].repeat(len(recipe.views))
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none=False)
         with engine.autocast():
             logprobs = network(images)
         loss = F.nll_loss(logprobs, labels)
@@ -116,7 +116,7 @@ def _train_epoch(
 
 def count_passes(n_examples: int, recipe: Recipe) -> int:
     """How often an epoch passes over the examples: once, or to reach the recipe's `min_steps`."""
-    steps_per_pass = len(split_batches(torch.empty(n_examples), recipe.batch_size))
+    steps_per_pass = len(split_batches(torch.arange(n_examples), recipe.batch_size))
     return max(1, math.ceil(recipe.min_steps / (recipe.epochs * steps_per_pass)))
 
 
@@ -158,12 +158,13 @@ def _mean_loss(losses: Tensor, counts: Tensor, epoch: int) -> float:
 
 
 def _build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimizers with PyTorch's defaults; foreach updates all parameters in a few calls."""
+    """The optimizers with PyTorch's defaults."""
+    weights = [flatten_parameters(network)]
     match recipe.optimizer:
         case "adadelta":
-            return torch.optim.Adadelta(network.parameters(), lr=recipe.lr, foreach=True)
+            return torch.optim.Adadelta(weights, lr=recipe.lr)
         case "rmsprop":
-            return torch.optim.RMSprop(network.parameters(), lr=recipe.lr, foreach=True)
+            return torch.optim.RMSprop(weights, lr=recipe.lr)
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

@@ -30,15 +30,16 @@ PLOTS = Path("plots/analyze")
 def main() -> None:
     """Everything follows from the logits and features of a single prediction pass."""
     section = load_params().analyze
-    test = read_split().test
-    network, card = read_model(Path(f"models/{BEST_STAGE}.safetensors"))
+    split = read_split()
+    test = split.test
+    network = read_model(Path(f"models/{BEST_STAGE}.safetensors"), "net", split.title)
     logits, features = predict_arrays(network, test.images)
     write_npz(
         Path("data/test-features.npz"),
         {"logits": logits, "features": features, "labels": test.labels},
     )
     predicted = logits.argmax(axis=1)
-    dataset = card.dataset
+    dataset = split.title
 
     mistakes = find_mistakes(logits, test.labels)
     write_figure(PLOTS / "mistakes.png", draw_mistakes(test, mistakes, section.mistakes, dataset))

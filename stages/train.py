@@ -36,7 +36,10 @@ def main() -> None:
         )
 
     whole, validation = on_device(split.train), on_device(split.validation)
-    training = on_device(subset(split.train, fraction, recipe.seed, stage.replace("@", ".fractions.")))
+    parameter = stage.replace("@", ".fractions.")
+    training = whole
+    if fraction < 1:
+        training = on_device(subset(split.train, fraction, recipe.seed, parameter))
     network = new_network(recipe, engine)
 
     curve: list[Epoch] = []
@@ -58,6 +61,7 @@ def main() -> None:
         predictions = predict(network, to_pixels(examples.images), recipe.test_batch_size)
         return asdict(score(predictions.logits, examples.labels))
 
+    on_training = score_on(training)
     write_model(
         Path(f"models/{stage}.safetensors"),
         network,
@@ -78,8 +82,8 @@ def main() -> None:
             "examples": len(training),
             "images_per_epoch": images_per_epoch,
             "convergence_epoch": convergence_epoch([epoch.validation_loss for epoch in curve]),
-            "train": score_on(training),
-            "train_split": score_on(whole),
+            "train": on_training,
+            "train_split": on_training if training is whole else score_on(whole),
             "validation": score_on(validation),
             "test": asdict(score(on_test.logits, test.labels)),
             "test_blurred": asdict(score(on_blurred.logits, test.labels)),

@@ -19,9 +19,7 @@ def test_blur_is_a_zero_padded_convolution() -> None:
     images = torch.rand(5, 1, 28, 28)
     row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
     kernel = torch.outer(row, row).view(1, 1, 5, 5)
-    torch.testing.assert_close(
-        blur(images), torch.nn.functional.conv2d(images, kernel, padding=2)
-    )
+    torch.testing.assert_close(blur(images), torch.nn.functional.conv2d(images, kernel, padding=2))
 
 
 def test_rotation_by_90_degrees_is_counter_clockwise() -> None:

@@ -1,0 +1,42 @@
+# Each target first makes the virtual environment .venv, if it is missing or out of date.
+# make repro   reproduce the study: every number, figure and report; JOBS=2 trains two networks at a time
+# make test    run all tests
+# make check   formatting, lint rules and types
+# make plots   write dvc_plots/index.html with every curve and picture
+# make readme  bring README's table and pictures up to date with the last run
+
+PYTHON ?= python3
+JOBS ?= 1
+BIN := .venv/bin
+# DVC runs its stages with the `python` that it finds first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Neither a user's packages nor another environment may show through.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: repro test check plots readme
+
+repro: .venv/installed
+	@$(BIN)/python -m tools.repro --jobs $(JOBS)
+
+test: .venv/installed
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/installed
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+plots: .venv/installed
+	@$(BIN)/dvc plots show
+
+readme: .venv/installed
+	@$(BIN)/python -m tools.readme
+
+.venv/installed: constraints.txt pyproject.toml tools/plots_page.py
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" * (sys.version_info < (3, 11)))'
+	@$(PYTHON) -m venv .venv || { echo "ERROR: no virtual environment could be made; on Debian, install python3-venv."; exit 1; }
+	@echo "Installing the pinned packages into .venv (about 6 GB, some minutes) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+		|| { echo "ERROR: the packages could not be installed; the lines above say why."; exit 1; }
+	@$(BIN)/python -m tools.plots_page
+	@touch $@

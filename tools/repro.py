@@ -1,0 +1,113 @@
+"""Reproduce the study: python -m tools.repro [--jobs N].
+
+Checks the whole of params.yaml, since DVC runs no stage for a section that it does not know;
+asks for MNIST again while a fallback is in its place; then leaves the work to DVC.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mnistpipe.datasets import SOURCE_FILE, read_source
+from mnistpipe.errors import UserError
+from mnistpipe.params import TRAIN_STAGES, Params, load_params, sweep_stages
+from stages.cli import run
+
+RAW = Path("data/raw")
+DVC = [sys.executable, "-m", "dvc"]
+
+
+def main() -> None:
+    """Exits with DVC's status."""
+    parser = argparse.ArgumentParser(description="Reproduce the study.")
+    parser.add_argument("--jobs", type=_at_least_one, default=1, help="stages side by side")
+    jobs: int = parser.parse_args().jobs
+    params = load_params()
+
+    # Ctrl-C reaches DVC and its stage by itself: they end in their own way, and we wait for them.
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+
+    status = 0
+    if params.data.dataset == "mnist" and _holds_a_fallback():
+        status = _dvc(["repro", "--force", "--single-item", "fetch-data"])
+    if jobs > 1 and status == 0:
+        status = _dvc(["repro", "prepare-split"]) or _train_side_by_side(params, jobs, stopped)
+    if status == 0 and not stopped.is_set():
+        status = _dvc(["repro"])
+    sys.exit(130 if stopped.is_set() else status)
+
+
+def _holds_a_fallback() -> bool:
+    try:
+        return read_source(RAW) not in (None, "mnist")
+    except UserError:
+        return (RAW / SOURCE_FILE).exists()  # damaged: fetch-data writes it again
+
+
+def _train_side_by_side(params: Params, jobs: int, stopped: threading.Event) -> int:
+    """Bring all train stages up to date, `jobs` at a time; the first bad status, or 0."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = max(1, (cores or 1) // jobs)
+    failed = threading.Event()
+
+    def train(stage: str) -> int:
+        if failed.is_set() or stopped.is_set():
+            return 0
+        status = _dvc(["repro", "--single-item", stage], threads)
+        if status != 0:
+            failed.set()
+        return status
+
+    stages = sorted(
+        [*TRAIN_STAGES, *sweep_stages(params)],
+        key=lambda stage: _rough_cost(params, stage),
+        reverse=True,  # the longest first, so that none is left to run alone at the end
+    )
+    with ThreadPoolExecutor(jobs) as pool:
+        return next((status for status in pool.map(train, stages) if status != 0), 0)
+
+
+def _rough_cost(params: Params, stage: str) -> float:
+    """Of a stage's training; Net takes about six times as long as ConvNet for an image."""
+    recipe, fraction = params.training_run(stage)
+    per_image = 6 if recipe.network == "net" else 1
+    return per_image * len(recipe.views) * recipe.epochs * fraction
+
+
+def _dvc(words: list[str], threads: int | None = None) -> int:
+    """Run DVC; with `threads`, as one of several side by side, in plain lines."""
+    environment = dict(os.environ)
+    # The stages' `python` is the one that runs this, whether its environment is active or not.
+    folder = str(Path(sys.executable).parent)
+    environment["PATH"] = os.pathsep.join([folder, environment.get("PATH", os.defpath)])
+    if threads is None:
+        return subprocess.Popen([*DVC, *words], env=environment).wait()
+    environment["OMP_NUM_THREADS"] = str(threads)
+    process = subprocess.Popen(
+        [*DVC, *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None  # noqa: S101 (it was asked for)
+    for line in process.stdout:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    return process.wait()
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"should be a whole number from 1, not '{text}'")
+    return int(text)
+
+
+if __name__ == "__main__":
+    run(main)
