@@ -33,7 +33,7 @@ readme: .venv/installed
 	@$(BIN)/python -m tools.readme
 
 .venv/installed: constraints.txt pyproject.toml tools/plots_page.py
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" * (sys.version_info < (3, 11)))'
+	@$(PYTHON) -c 'import sys; sys.exit("ERROR: Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv .venv || { echo "ERROR: no virtual environment could be made; on Debian, install python3-venv."; exit 1; }
 	@echo "Installing the pinned packages into .venv (about 6 GB, some minutes) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
