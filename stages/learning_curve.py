@@ -30,12 +30,13 @@ def main() -> None:
             f"({', '.join(sorted(datasets))}); run: dvc repro"
         )
     points = gather(runs)
+    dataset = datasets.pop()
     write_csv(
         Path("plots/learning-curve.csv"),
-        [field.name for field in fields(Point)],
-        map(astuple, points),
+        [*(field.name for field in fields(Point)), "dataset"],
+        [(*astuple(point), dataset) for point in points],
     )
-    write_figure(Path("plots/learning-curve.png"), draw_learning_curve(points, datasets.pop()))
+    write_figure(Path("plots/learning-curve.png"), draw_learning_curve(points, dataset))
     write_json(Path("metrics/learning-curve.json"), runs)
 
 

@@ -43,12 +43,13 @@ def main() -> None:
     network = new_network(recipe, engine)
 
     curve: list[Epoch] = []
-    columns = [field.name for field in fields(Epoch)]
+    columns = [*(field.name for field in fields(Epoch)), "dataset"]
     images_per_epoch = len(training) * len(recipe.views) * count_passes(len(training), recipe)
     progress = Progress(stage, recipe.epochs, recipe.epochs * images_per_epoch)
     for epoch in fit(network, training, validation, recipe, engine, progress.batch):
         curve.append(epoch)
-        write_csv(Path(f"plots/loss/{stage}.csv"), columns, map(astuple, curve))
+        rows = [(*astuple(done), split.title) for done in curve]
+        write_csv(Path(f"plots/loss/{stage}.csv"), columns, rows)
         progress.epoch(epoch)
     progress.close()
 
