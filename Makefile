@@ -1,5 +1,6 @@
 # Each target first makes the virtual environment .venv, if it is missing or out of date.
-# make repro   reproduce the study: every number, figure and report; JOBS=2 trains two networks at a time
+# make repro   reproduce the study: every number, figure and report
+#              (JOBS=2: two networks at a time; STAGES=train-net: that one and what it needs)
 # make test    run all tests
 # make check   formatting, lint rules and types
 # make plots   write dvc_plots/index.html with every curve and picture
@@ -16,7 +17,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .PHONY: repro test check plots readme
 
 repro: .venv/installed
-	@$(BIN)/python -m tools.repro --jobs $(JOBS)
+	@$(BIN)/python -m tools.repro --jobs $(JOBS) $(STAGES)
 
 test: .venv/installed
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

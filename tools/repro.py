@@ -1,4 +1,4 @@
-"""Reproduce the study: python -m tools.repro [--jobs N].
+"""Reproduce the study: python -m tools.repro [--jobs N] [STAGE ...].
 
 Checks the whole of params.yaml, since DVC runs no stage for a section that it does not know;
 asks for MNIST again while a fallback is in its place; then leaves the work to DVC.
@@ -26,7 +26,9 @@ def main() -> None:
     """Exits with DVC's status."""
     parser = argparse.ArgumentParser(description="Reproduce the study.")
     parser.add_argument("--jobs", type=_at_least_one, default=1, help="stages side by side")
-    jobs: int = parser.parse_args().jobs
+    parser.add_argument("stages", nargs="*", help="these and what they need (default: all)")
+    arguments = parser.parse_args()
+    jobs: int = arguments.jobs
     params = load_params()
 
     # Ctrl-C reaches DVC and its stage by itself: they end in their own way, and we wait for them.
@@ -36,10 +38,10 @@ def main() -> None:
     status = 0
     if params.data.dataset == "mnist" and _holds_a_fallback():
         status = _dvc(["repro", "--force", "--single-item", "fetch-data"])
-    if jobs > 1 and status == 0:
+    if jobs > 1 and not arguments.stages and status == 0:
         status = _dvc(["repro", "prepare-split"]) or _train_side_by_side(params, jobs, stopped)
     if status == 0 and not stopped.is_set():
-        status = _dvc(["repro"])
+        status = _dvc(["repro", *arguments.stages])
     sys.exit(130 if stopped.is_set() else status)
 
 

@@ -1,0 +1,286 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy import ndarray
+
+from mnistpipe.artifacts import (
+    read_column,
+    read_json,
+    read_split,
+    write_bytes,
+    write_csv,
+    write_json,
+    write_npz,
+    write_split,
+)
+from mnistpipe.errors import UserError
+from mnistpipe.split import Split
+from tests.conftest import ROOT
+
+# The limit on a file's size stands for a full disk: the system takes a part and then refuses.
+WRITE_ON_A_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from mnistpipe.artifacts import write_bytes
+from mnistpipe.errors import UserError
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_bytes(Path(sys.argv[1]), bytes(2000))
+except UserError as error:
+    print(error)
+"""
+WRITE_ARRAYS_AND_FIGURE = """
+import sys
+from pathlib import Path
+import numpy as np
+from matplotlib.figure import Figure
+from mnistpipe.artifacts import write_figure, write_npz
+
+folder = Path(sys.argv[1])
+write_npz(folder / "a.npz", {name: np.arange(1000.0) for name in {"b", "a", "c"} & {"a"}})
+figure = Figure(figsize=(1, 1))
+figure.add_subplot().plot([0, 1], label="line")
+write_figure(folder / "a.png", figure)
+"""
+# Without the checks of shapes at each call that the tests add: these are what users meet.
+READ_SPLITS = """
+import sys
+from pathlib import Path
+from mnistpipe.artifacts import read_split
+from mnistpipe.errors import UserError
+
+for path in sys.argv[1:]:
+    try:
+        read_split(Path(path))
+        print("sound")
+    except UserError as error:
+        print(error)
+"""
+
+
+def python(program: str, *arguments: Path, hash_seed: str = "0") -> str:
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+
+
+def arrays_of(split: Split) -> dict[str, ndarray]:
+    return {
+        "title": np.array(split.title),
+        "train_images": split.train.images,
+        "train_labels": split.train.labels,
+        "validation_images": split.validation.images,
+        "validation_labels": split.validation.labels,
+        "test_images": split.test.images,
+        "test_labels": split.test.labels,
+        "train_indices": split.train_indices,
+        "validation_indices": split.validation_indices,
+    }
+
+
+def with_label(labels: ndarray, label: int) -> ndarray:
+    changed = labels.copy()
+    changed[-1] = label
+    return changed
+
+
+def test_folders_are_made_and_only_the_file_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "c.bin"
+    write_bytes(path, b"first")
+    write_bytes(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.bin", tmp_path / "new.bin"
+    old.write_bytes(b"old")
+    for path in (old, new):
+        assert python(WRITE_ON_A_FULL_DISK, path) == (
+            f"{path} cannot be written (File too large); what was there before is untouched: "
+            "mend that and run the same command again.\n"
+        )
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_a_file_is_not_written_over_a_folder(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.mkdir()
+    with pytest.raises(UserError, match=r"metrics\.json cannot be written \(Is a directory\)"):
+        write_json(path, {"a": 1})
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_is_indented_and_keeps_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"b": 0.1, "a": [1, None, True], "c": {"d": "x"}})
+    assert path.read_bytes() == (
+        b'{\n  "b": 0.1,\n  "a": [\n    1,\n    null,\n    true\n  ],\n'
+        b'  "c": {\n    "d": "x"\n  }\n}\n'
+    )
+    assert read_json(path) == {"b": 0.1, "a": [1, None, True], "c": {"d": "x"}}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_takes_no_number_that_json_does_not_have(tmp_path: Path, value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_csv_has_a_header_and_nine_significant_digits(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_csv(path, ["epoch", "loss", "name"], [[1, 1 / 3, "half"], [2, 1e-12, "x"], [3, 2.0, ""]])
+    assert path.read_bytes() == b"epoch,loss,name\n1,0.333333333,half\n2,1e-12,x\n3,2,\n"
+    assert read_column(path, "loss") == [0.333333333, 1e-12, 2.0]
+    assert read_column(path, "epoch") == [1, 2, 3]
+
+
+def test_equal_arrays_and_figures_give_equal_bytes_in_every_process(tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    for folder, hash_seed in ((first, "1"), (second, "2")):
+        python(WRITE_ARRAYS_AND_FIGURE, folder, hash_seed=hash_seed)
+    for name, start in (("a.npz", b"PK"), ("a.png", b"\x89PNG")):
+        content = (first / name).read_bytes()
+        assert content.startswith(start)
+        assert content == (second / name).read_bytes()
+
+
+def test_a_split_is_read_as_it_was_written(tmp_path: Path, split: Split) -> None:
+    path = tmp_path / "split.npz"
+    write_split(path, split)
+    expected, found = arrays_of(split), arrays_of(read_split(path))
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype
+        assert np.array_equal(found[name], array)
+    assert read_split(path).title == "random"
+
+
+def test_a_missing_split_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"split\.npz is missing; run: dvc repro prepare-split$"):
+        read_split(tmp_path / "split.npz")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:-1],
+        lambda whole: whole[:1000] + bytes(1000) + whole[2000:],
+        lambda _: b"",
+        lambda _: b"version https://git-lfs.github.com/spec/v1\n",
+        # One array instead of several is what np.save writes; the other is a pickle.
+        lambda _: b"\x93NUMPY\x01\x00",
+        lambda _: b"\x80\x04N.",
+    ],
+    ids=["half", "last byte", "zeros inside", "empty", "text", "npy", "pickle"],
+)
+def test_a_damaged_split_is_refused(
+    tmp_path: Path, split: Split, damage: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "split.npz"
+    write_split(path, split)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match=r"is damaged; delete it and run: dvc repro prepare-split$"):
+        read_split(path)
+
+
+def test_a_split_that_lacks_an_array_is_refused(tmp_path: Path, split: Split) -> None:
+    arrays = arrays_of(split)
+    del arrays["validation_indices"]
+    write_npz(tmp_path / "split.npz", arrays)
+    with pytest.raises(UserError, match="is damaged"):
+        read_split(tmp_path / "split.npz")
+
+
+def test_an_inconsistent_split_is_refused_and_its_wrong_part_named(
+    tmp_path: Path, split: Split
+) -> None:
+    arrays = arrays_of(split)
+    images, labels = arrays["train_images"], arrays["train_labels"]
+    shared = arrays["validation_indices"].copy()
+    shared[0] = arrays["train_indices"][0]
+    twice = arrays["train_indices"].copy()
+    twice[1] = twice[0]
+    cases: list[tuple[str, dict[str, ndarray]]] = [
+        ("sound", {}),
+        ("an image stands more than once", {"validation_indices": shared}),
+        ("an image stands more than once", {"train_indices": twice}),
+        ("the train part", {"train_labels": with_label(labels, 10)}),
+        ("the test part", {"test_labels": with_label(arrays["test_labels"], -1)}),
+        ("the train part", {"train_labels": labels.astype(np.uint8)}),
+        ("the train part", {"train_labels": labels[:-1]}),
+        ("the train part", {"train_images": images[:-1]}),
+        ("the train part", {"train_images": images[:, :27]}),
+        ("the train part", {"train_images": images.reshape(-1, 784)}),
+        ("the train part", {"train_images": images / 255}),
+        ("the validation part", {"validation_indices": np.arange(1000, 1003)}),
+        ("the test part", {"test_images": images[:0], "test_labels": labels[:0]}),
+    ]
+    paths = [tmp_path / f"{number}.npz" for number in range(len(cases))]
+    for path, (_, changes) in zip(paths, cases, strict=True):
+        write_npz(path, arrays | changes)
+    lines = python(READ_SPLITS, *paths).splitlines()
+    assert lines[0] == "sound"
+    for line, path, (sentence, _) in zip(lines[1:], paths[1:], cases[1:], strict=True):
+        assert line.startswith(f"{path}: {sentence}")
+        assert line.endswith("run: dvc repro prepare-split")
+
+
+def test_a_missing_json_file_or_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"/a\.json is missing; run: dvc repro$"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(UserError, match=r"/a\.csv is missing; run: dvc repro$"):
+        read_column(tmp_path / "a.csv", "loss")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is not valid JSON"),
+        (b'{"a": 1', "is not valid JSON"),
+        (b'{"a": "\xff"}', "is not valid JSON"),
+        (b"[1, 2]", "is not a JSON object"),
+        (b"null", "is not a JSON object"),
+    ],
+)
+def test_a_damaged_json_file_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_json(path)
+    assert str(caught.value) == f"{path} {sentence}; delete it and run: dvc repro"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"epoch,accuracy\n1,0.9\n",
+        b"epoch,loss\n1,0.5\n2\n",
+        b"epoch,loss\n1,0.5\n2,low\n",
+        b"epoch,loss\n1,\n",
+        b"epoch,loss\n1,\xff\n",
+    ],
+    ids=["other column", "short row", "word", "empty cell", "not UTF-8"],
+)
+def test_a_csv_file_without_the_numbers_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_column(path, "loss")
+    assert str(caught.value) == (
+        f"{path} has no column of numbers 'loss'; delete it and run: dvc repro"
+    )

@@ -1,0 +1,303 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnistpipe.errors import UserError
+from mnistpipe.params import TRAIN_STAGES, Params, load_params, sweep_stages
+from tests.conftest import ROOT
+
+OWN_FILE = ROOT / "params.yaml"
+OWN_TEXT = OWN_FILE.read_text(encoding="utf-8")
+# Left out of the comparison below: the write-up knows neither.
+NEW_IN_THIS_STUDY = {"min_steps", "precision"}
+
+
+def problems(folder: Path, text: str | bytes) -> list[str]:
+    """The lines of the error that the text gives, each without the file's name in front."""
+    path = folder / "params.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as caught:
+        load_params(path)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(str(path)) for line in lines)
+    return [line.removeprefix(str(path)).removeprefix(": ").strip() for line in lines]
+
+
+def edited(old: str, new: str) -> str:
+    """The repository's file with the first occurrence of a text replaced."""
+    assert old in OWN_TEXT
+    return OWN_TEXT.replace(old, new, 1)
+
+
+def without_lines(first: str, after: str) -> str:
+    """The repository's file without the lines from `first` up to `after`."""
+    lines = OWN_TEXT.splitlines(keepends=True)
+    start = next(i for i, line in enumerate(lines) if line.startswith(first))
+    end = next(i for i, line in enumerate(lines) if i > start and line.startswith(after))
+    return "".join(lines[:start] + lines[end:])
+
+
+def test_the_repositorys_own_file_has_the_write_ups_recipes() -> None:
+    params = load_params(OWN_FILE)
+    shared = {
+        "dropout": 0.5,
+        "batch_size": 32,
+        "test_batch_size": 1000,
+        "step_epochs": 1,
+        "gamma": 0.7,
+        "seed": 1,
+    }
+    convnet = shared | {"network": "convnet", "epochs": 20, "optimizer": "adadelta", "lr": 1.0}
+    net = shared | {"network": "net", "epochs": 20, "optimizer": "rmsprop", "lr": 0.001}
+    plain: dict[str, object] = {"views": ("original",), "rotation_degrees": None}
+    blurred: dict[str, object] = {"views": ("original", "blur"), "rotation_degrees": None}
+    all_views = {"views": ("original", "blur", "rotation"), "rotation_degrees": 15.0}
+
+    def known(stage: str) -> dict[str, Any]:
+        return params.training_run(stage)[0].model_dump(exclude=NEW_IN_THIS_STUDY)
+
+    assert known("train-convnet") == convnet | plain
+    assert known("train-augmented") == convnet | blurred
+    assert known("train-net") == net | plain
+    assert known("train-net-augmented") == net | all_views
+    assert known("partial-data@half") == net | all_views | {"epochs": 15}
+    assert params.partial_data.fractions == {
+        "half": 1 / 2,
+        "quarter": 1 / 4,
+        "eighth": 1 / 8,
+        "sixteenth": 1 / 16,
+    }
+    assert params.prepare_split.model_dump() == {"validation_fraction": 0.15, "seed": 0}
+    assert params.data.model_dump() == {"dataset": "mnist", "fallback": "digits"}
+
+
+def test_nothing_read_can_be_changed_afterwards() -> None:
+    params = load_params(OWN_FILE)
+    with pytest.raises(ValueError, match="frozen"):
+        params.train_net.epochs = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "allowed"),
+    [
+        # keys
+        ("data:\n", "data:\n  mirror: x\n", "data.mirror", "data knows: dataset, fallback."),
+        ("data:\n", "plot: {}\ndata:\n", "plot", "the file knows: data, prepare-split, train-co"),
+        ("  seed: 0\n", "", "prepare-split.seed", "is missing"),
+        # types
+        ("epochs: 20", "epochs: twenty", "train-convnet.epochs", "valid integer, not 'twenty'"),
+        ("epochs: 20", "epochs: 20.0", "train-convnet.epochs", "valid integer, not 20.0"),
+        ("epochs: 20", "epochs:", "train-convnet.epochs", "valid integer, not empty"),
+        ("lr: 1.0", "lr: yes", "train-convnet.lr", "valid number, not True"),
+        ("lr: 1.0", "lr: [1.0]", "train-convnet.lr", "valid number, not [1.0]"),
+        ("lr: 1.0", "lr: 1e-3", "train-convnet.lr", "without quotes or exponent, like 0.001"),
+        ("lr: 1.0", "lr: '1'", "train-convnet.lr", "without quotes or exponent, like 0.001"),
+        ("[original]", "original", "train-convnet.views", "not 'original'"),
+        # ranges
+        ("epochs: 20", "epochs: 0", "train-convnet.epochs", "greater than or equal to 1, not 0"),
+        ("batch_size: 32", "batch_size: 1", "train-convnet.batch_size", "or equal to 2, not 1"),
+        ("dropout: 0.5", "dropout: 1.0", "train-convnet.dropout", "less than 1, not 1.0"),
+        ("lr: 1.0", "lr: 0", "train-convnet.lr", "greater than 0, not 0"),
+        ("lr: 1.0", "lr: .nan", "train-convnet.lr", "finite number, not nan"),
+        ("lr: 1.0", "lr: .inf", "train-convnet.lr", "finite number, not inf"),
+        ("lr: 1.0", "lr: -.inf", "train-convnet.lr", "finite number, not -inf"),
+        ("gamma: 0.7", "gamma: 1.1", "train-convnet.gamma", "less than or equal to 1, not 1.1"),
+        ("seed: 0", "seed: -1", "prepare-split.seed", "greater than or equal to 0, not -1"),
+        ("seed: 0", "seed: 4294967296", "prepare-split.seed", "less than 4294967296"),
+        ("n: 0.15", "n: 0", "prepare-split.validation_fraction", "greater than 0, not 0"),
+        ("n: 0.15", "n: 1", "prepare-split.validation_fraction", "less than 1, not 1"),
+        ("n: 0.15", "n: 1.5", "prepare-split.validation_fraction", "less than 1, not 1.5"),
+        ("n: 0.15", "n: .nan", "prepare-split.validation_fraction", "finite number, not nan"),
+        ("mistakes: 25", "mistakes: 9", "analyze.mistakes", "or equal to 16, not 9"),
+        # words
+        (": mnist ", ": cifar ", "data.dataset", "'mnist' or 'digits', not 'cifar'"),
+        (": digits ", ": mnist ", "data.fallback", "'digits' or null, not 'mnist'"),
+        ("adadelta\n", "adam\n", "train-convnet.optimizer", "'adadelta' or 'rmsprop', not 'adam'"),
+        ("[original]", "[blurr]", "train-convnet.views", "'original', 'blur' or 'rotation'"),
+        # views
+        ("[original]", "[blur, blur]", "train-convnet: views", "each one once"),
+        ("[original]", "[]", "train-convnet: views", "at least one view"),
+        ("[original]", "[rotation]", "train-convnet: rotation_degrees", "a number if views has"),
+        ("degrees: null", "degrees: 15.0", "train-convnet: rotation_degrees", "and null if not"),
+        # networks that are not what a stage's name promises
+        ("k: convnet", "k: net", "train-convnet.network", "should be convnet"),
+        ("k: net\n", "k: convnet\n", "train-net.network", "should be net"),
+        ("k: convnet", "k: resnet", "train-convnet.network", "'convnet' or 'net', not 'resnet'"),
+        # fractions
+        ("half: 0.5", "Half: 0.5", "partial-data.fractions.Half", "lower-case letters, digits"),
+        ("half: 0.5", "a/b: 0.5", "partial-data.fractions.a/b", "lower-case letters, digits"),
+        ("half: 0.5", "half: 1.0", "partial-data.fractions.half", "less than 1, not 1.0"),
+        # sections
+        ("data:\n", "data: mnist\nold:\n", "data", "a section with keys of its own, not 'mnist'"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, key: str, allowed: str
+) -> None:
+    line = problems(tmp_path, edited(old, new))[0]
+    assert line.startswith(key)
+    assert allowed in line
+    assert line.endswith(".")
+
+
+def test_one_mistake_is_one_line(tmp_path: Path) -> None:
+    assert problems(tmp_path, edited("epochs: 20", "epochs: 20.5")) == [
+        "train-convnet.epochs should be a valid integer, not 20.5."
+    ]
+
+
+def test_a_mistyped_key_is_named_beside_the_one_that_is_missing(tmp_path: Path) -> None:
+    missing, unknown = problems(tmp_path, edited("  epochs: 20", "  epoch: 20"))
+    assert missing == "train-convnet.epochs is missing."
+    assert unknown.startswith("train-convnet.epoch is not a parameter; train-convnet knows: ")
+    assert ", epochs, " in unknown
+
+
+def test_a_missing_section_is_named(tmp_path: Path) -> None:
+    assert problems(tmp_path, without_lines("prepare-split:", "train-convnet:")) == [
+        "prepare-split is missing."
+    ]
+
+
+def test_a_sweep_without_fractions_is_refused(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, without_lines("    half:", "  recipe:"))
+    assert line.startswith("partial-data.fractions ")
+    none = without_lines("  fractions:", "  recipe:").replace(
+        "partial-data:\n", "partial-data:\n  fractions: {}\n"
+    )
+    (line,) = problems(tmp_path, none)
+    assert line.startswith("partial-data.fractions ")
+    assert "at least 1" in line
+
+
+def test_the_sweeps_own_recipe_has_to_be_nets(tmp_path: Path) -> None:
+    start, end = OWN_TEXT.split("  recipe:", 1)
+    text = start + "  recipe:" + end.replace("network: net", "network: convnet", 1)
+    (line,) = problems(tmp_path, text)
+    assert line.startswith("partial-data.recipe.network should be net")
+
+
+def test_several_mistakes_give_a_line_each(tmp_path: Path) -> None:
+    text = OWN_TEXT.replace("n: 0.15", "n: 2").replace("half: 0.5", "half: zero")
+    text = text.replace("perplexity:", "perplexty:")
+    keys = {line.split()[0] for line in problems(tmp_path, text)}
+    assert keys == {
+        "prepare-split.validation_fraction",
+        "partial-data.fractions.half",
+        "analyze.perplexity",
+        "analyze.perplexty",
+    }
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, edited("  seed: 0\n", "  seed: 0\n  seed: 1\n"))
+    assert "the key 'seed' stands twice" in line
+    (line,) = problems(tmp_path, edited("analyze:", "data:"))
+    assert "the key 'data' stands twice" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "should hold sections such as 'data:', not empty."),
+        (b"# nothing but a comment\n", "should hold sections such as 'data:', not empty."),
+        (b"- data\n- analyze\n", "should hold sections such as 'data:', not ['data', 'analyze']."),
+        (b"mnist", "should hold sections such as 'data:', not 'mnist'."),
+        (b"data: [1", "is not valid YAML: while parsing a flow sequence"),
+        (b"data: a: b", "is not valid YAML: mapping values are not allowed here"),
+        (b"\tdata: 1", "is not valid YAML: "),
+        (b"data: \0", "is not valid YAML: unacceptable character"),
+        (b"data: 2026-99-99", "is not valid YAML: month must be in 1..12"),
+        (b"data: " + b"9" * 5000, "is not valid YAML: "),
+        (b"[" * 2_000, "is not valid YAML: "),
+        (b"data: !!python/object/apply:os.getcwd []", "is not valid YAML: could not determine"),
+        (b"data: caf\xe9", "is not UTF-8 text."),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, bytes) else "",
+)
+def test_a_file_of_another_kind_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    (line,) = problems(tmp_path, content)
+    assert line.startswith(sentence)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"/params\.yaml cannot be read: No such file"):
+        load_params(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        load_params(tmp_path)
+
+
+def test_each_stage_has_its_recipe_and_fraction() -> None:
+    params = load_params(OWN_FILE)
+    assert params.training_run("train-convnet") == (params.train_convnet, 1.0)
+    assert params.training_run("train-augmented") == (params.train_augmented, 1.0)
+    assert params.training_run("train-net") == (params.train_net, 1.0)
+    assert params.training_run("train-net-augmented") == (params.train_net_augmented, 1.0)
+    assert [params.training_run(stage) for stage in sweep_stages(params)] == [
+        (params.partial_data.recipe, 0.5),
+        (params.partial_data.recipe, 0.25),
+        (params.partial_data.recipe, 0.125),
+        (params.partial_data.recipe, 0.0625),
+    ]
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["train-resnet", "partial-data", "partial-data@", "partial-data@third", "train-net@half", ""],
+)
+def test_an_unknown_stage_is_refused_with_a_list_of_those_there_are(stage: str) -> None:
+    params = load_params(OWN_FILE)
+    with pytest.raises(UserError) as caught:
+        params.training_run(stage)
+    known = ", ".join([*TRAIN_STAGES, "partial-data@half, partial-data@quarter"])
+    assert f"'{stage}' is not a train stage; params.yaml has: {known}, " in str(caught.value)
+
+
+def leaves(tree: dict[str, Any], place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*place, key))
+        else:
+            yield (*place, key)
+
+
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**300, max_value=10**400)
+    | st.floats()
+    | st.text(max_size=80)
+    | st.sampled_from(["original", "1e-3", "0x10", "net", "2026-01-01"]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.sampled_from(list(leaves(yaml.safe_load(OWN_TEXT)))), junk=JUNK)
+def test_any_value_in_any_place_loads_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[str, ...], junk: object
+) -> None:
+    tree = yaml.safe_load(OWN_TEXT)
+    section = tree
+    for key in place[:-1]:
+        section = section[key]
+    section[place[-1]] = junk
+    path = tmp_path_factory.mktemp("junk") / "params.yaml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    try:
+        params = load_params(path)
+    except UserError as error:
+        assert str(error).startswith(f"{path}: {place[0]}")  # noqa: PT017 (to load is right too)
+    else:
+        assert isinstance(params, Params)

@@ -1,0 +1,47 @@
+"""Bring README.md up to date with the last run: python -m tools.readme.
+
+The results table is made from metrics/summary.json, the pictures are copied into docs/.
+"""
+
+import re
+from pathlib import Path
+
+from mnistpipe.artifacts import read_json, write_bytes
+from mnistpipe.errors import UserError
+from mnistpipe.report import results_table
+from stages.cli import run
+
+README = Path("README.md")
+SUMMARY = Path("metrics/summary.json")
+PICTURES = (
+    Path("plots/learning-curve.png"),
+    Path("plots/analyze/t-sne.png"),
+    Path("plots/analyze/neighbours.png"),
+)
+START, END = "<!-- results: written by make readme -->\n", "<!-- end of results -->"
+
+
+def main() -> None:
+    """Rewrite what lies between the two marks, and nothing else."""
+    summary = read_json(SUMMARY)
+    text = README.read_text(encoding="utf-8")
+    write_bytes(README, with_results(text, results_table(summary)).encode())
+    for picture in PICTURES:
+        if not picture.exists():
+            raise UserError(f"{picture} is missing; run: make repro")
+        write_bytes(Path("docs") / picture.name, picture.read_bytes())
+
+
+def with_results(text: str, table: str) -> str:
+    """README's text with this table in it.
+
+    Raises UserError if the two marks are not there, once each and in order.
+    """
+    pattern = re.escape(START) + "(.*?)" + re.escape(END)
+    if text.count(START) != 1 or text.count(END) != 1 or not re.search(pattern, text, re.DOTALL):
+        raise UserError(f"{README} should hold the lines '{START.strip()}' and '{END}' once each.")
+    return re.sub(pattern, lambda _: f"{START}{table}\n{END}", text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    run(main)
