@@ -4,6 +4,8 @@
 # make test    run all tests
 # make check   formatting, lint rules and types
 # make plots   write dvc_plots/index.html with every curve and picture
+# make bench   time the training engine against a plain loop (QUICK=1: roughly, in two minutes;
+#              GROWTH=1: time and memory against the number of images, views and threads)
 # make readme  bring README's table and pictures up to date with the last run
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Neither a user's packages nor another environment may show through.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: repro test check plots readme
+.PHONY: repro test check plots bench readme
 
 repro: .venv/installed
 	@$(BIN)/python -m tools.repro --jobs $(JOBS) $(STAGES)
@@ -29,6 +31,9 @@ check: .venv/installed
 
 plots: .venv/installed
 	@$(BIN)/dvc plots show
+
+bench: .venv/installed
+	@$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth)
 
 readme: .venv/installed
 	@$(BIN)/python -m tools.readme

@@ -1,0 +1,265 @@
+"""Time the training engine against a plain loop: python -m tools.bench [--quick | --growth].
+
+Every measurement is a process of its own, and the two sides take turns. Both train the same
+network by the same recipe on the same number of random images with the same number of threads;
+the speed of neither depends on what the images show. Validation is left out of both.
+
+The last line printed is one JSON object.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from mnistpipe.engine import Engine, start_engine
+from mnistpipe.evaluation import Examples
+from mnistpipe.models import build_network
+from mnistpipe.params import TRAIN_STAGES, Recipe, load_params, sweep_stages
+from mnistpipe.training import fit, new_network
+
+MNIST_TRAINING_IMAGES = 51_000  # without the validation set
+TRIAL_IMAGES = 640  # enough to tell how many images make a measurement of the wanted length
+OURS_TO_REFERENCE = 3  # images of a measurement, so that both take about as long
+
+
+@dataclass(frozen=True)
+class Length:
+    """How thorough the comparison is.
+
+    Attributes:
+        measured_s: rough time of the measured epoch; as much goes before it as a warm-up.
+        rounds: measurements of each side.
+
+    """
+
+    measured_s: float
+    rounds: int
+
+
+FULL, QUICK = Length(measured_s=4.0, rounds=4), Length(measured_s=1.0, rounds=1)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one process found out.
+
+    Attributes:
+        images_per_s: trained on, views included.
+        peak_mb: largest resident memory, in 10^6 bytes.
+        precision: of the convolutions and products.
+        flops_share: of the rate at which this machine multiplies large matrices.
+
+    """
+
+    images_per_s: float
+    peak_mb: float
+    precision: str
+    flops_share: float
+
+
+def main() -> None:
+    """Run all measurements or, in a process of its own, one."""
+    parser = argparse.ArgumentParser(description="Time the training engine.")
+    parser.add_argument("--quick", action="store_true", help="under two minutes, less exact")
+    parser.add_argument("--growth", action="store_true", help="time and memory against size")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(asdict(_measure(**json.loads(arguments.measure)))))
+    elif arguments.growth:
+        print_growth()
+    else:
+        print_comparison(QUICK if arguments.quick else FULL)
+
+
+def print_comparison(length: Length) -> None:
+    """Each train stage's network, the plain loop against ours."""
+    threads = torch.get_num_threads()
+    print(f"{_machine()}, {threads} threads, images/s as min / median / max")
+    results: dict[str, dict[str, float]] = {}
+    for stage in TRAIN_STAGES:
+        n_views = len(load_params().training_run(stage)[0].views)
+        trials = {
+            n: _in_a_process("reference", stage, TRIAL_IMAGES, threads, n) for n in (0, threads)
+        }
+        workers = max(trials, key=lambda n: trials[n].images_per_s)
+        n_reference = round(length.measured_s * trials[workers].images_per_s / n_views)
+        plain, ours = [], []
+        for _ in range(length.rounds):
+            plain.append(_in_a_process("reference", stage, n_reference, threads, workers))
+            ours.append(_in_a_process("ours", stage, OURS_TO_REFERENCE * n_reference, threads, 0))
+        ratios = [o.images_per_s / p.images_per_s for o, p in zip(ours, plain, strict=True)]
+        print(f"\n{stage}")
+        print(f"  plain loop   {_spread(plain)}, {workers} worker processes, fp32")
+        print(f"  ours         {_spread(ours)}, {ours[0].precision}")
+        middle = statistics.median(ratios)
+        print(f"  ratio        {min(ratios):.2f} / {middle:.2f} / {max(ratios):.2f}", flush=True)
+        results[stage.removeprefix("train-")] = {
+            "ratio": round(middle, 3),
+            "reference_images_per_s": round(_median(plain)),
+            "images_per_s": round(_median(ours)),
+            "peak_mb": round(max(m.peak_mb for m in ours)),
+            "matmul_share": round(statistics.median(m.flops_share for m in ours), 3),
+        }
+    results["study"] = _whole_study(results)
+    print(
+        f"\nThe study of params.yaml, {results['study']['image_passes']:,.0f} image passes: "
+        f"{results['study']['reference_s']:,.0f} s by the plain loop, "
+        f"{results['study']['s']:,.0f} s by ours, one stage at a time, training alone."
+    )
+    print(json.dumps(results))
+
+
+def print_growth() -> None:
+    """One epoch's time and the process's peak memory against size, views and threads."""
+    cores = torch.get_num_threads()
+    print(
+        f"{_machine()}\n\n| stage | images | views | threads | s per epoch | images/s | peak MB |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    whole = MNIST_TRAINING_IMAGES
+    sizes = [whole // 16, whole // 8, whole // 4, whole // 2, whole, 4 * whole]
+    cases = [("train-convnet", n, cores) for n in sizes] + [("train-net", n, cores) for n in sizes]
+    cases += [(stage, whole // 4, cores) for stage in ("train-augmented", "train-net-augmented")]
+    cases += [(stage, whole // 8, n) for stage in TRAIN_STAGES for n in range(1, cores + 1)]
+    rows = []
+    for stage, n_images, threads in cases:
+        m = _in_a_process("ours", stage, n_images, threads, 0)
+        views = len(load_params().training_run(stage)[0].views)
+        seconds = n_images * views / m.images_per_s
+        rows.append({"stage": stage, "images": n_images, "threads": threads, **asdict(m)})
+        print(
+            f"| {stage} | {n_images:,} | {views} | {threads} | {seconds:.2f} "
+            f"| {m.images_per_s:,.0f} | {m.peak_mb:,.0f} |",
+            flush=True,
+        )
+    print(json.dumps(rows))
+
+
+def _in_a_process(
+    side: str, stage: str, n_images: int, n_threads: int, n_workers: int
+) -> Measurement:
+    request = {
+        "side": side,
+        "stage": stage,
+        "n_images": n_images,
+        "n_threads": n_threads,
+        "n_workers": n_workers,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.bench", "--measure", json.dumps(request)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Measurement(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _measure(side: str, stage: str, n_images: int, n_threads: int, n_workers: int) -> Measurement:
+    """Train for two epochs and time the second."""
+    torch.set_num_threads(n_threads)
+    recipe, _ = load_params().training_run(stage)
+    recipe = recipe.model_copy(update={"epochs": 2, "min_steps": 0})
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (n_images, 28, 28), dtype=np.uint8)
+    labels = generator.integers(0, 10, n_images)
+    engine = start_engine(recipe.precision) if side == "ours" else None
+    epochs: Iterator[object]
+    if engine is None:
+        from tools.reference import train_reference  # noqa: PLC0415 (ours runs without torchvision)
+
+        epochs = train_reference(images, labels, recipe, n_workers)
+    else:
+        examples = Examples(
+            torch.from_numpy(images).to(engine.device), torch.from_numpy(labels).to(engine.device)
+        )
+        few = Examples(examples.images[:10], examples.labels[:10])
+        epochs = fit(new_network(recipe, engine), examples, few, recipe, engine)
+    next(epochs)
+    start_s = time.perf_counter()
+    next(epochs)
+    images_per_s = n_images * len(recipe.views) / (time.perf_counter() - start_s)
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Measurement(
+        images_per_s=images_per_s,
+        peak_mb=peak_kib * 1024 / 1e6,
+        precision=engine.precision if engine else "fp32",
+        flops_share=images_per_s * _flops_per_image(recipe) / _matmul_rate(engine),
+    )
+
+
+def _flops_per_image(recipe: Recipe) -> float:
+    """Of convolutions and matrix products, forwards and backwards."""
+    network = build_network(recipe.network, recipe.dropout)
+    n_images = 8
+    with FlopCounterMode(display=False) as counter:
+        network(torch.randn(n_images, 1, 28, 28)).sum().backward()
+    return float(counter.get_total_flops()) / n_images
+
+
+def _matmul_rate(engine: Engine | None) -> float:
+    """The best of some products of large matrices, in operations per second."""
+    bf16 = engine is not None and engine.precision == "bf16"
+    device = engine.device if engine else torch.device("cpu")
+    size = 2048
+    a = torch.randn(size, size, device=device, dtype=torch.bfloat16 if bf16 else torch.float32)
+    best_s = float("inf")
+    for _ in range(8):
+        start_s = time.perf_counter()
+        (a @ a)[0, 0].item()  # reading waits for the device
+        best_s = min(best_s, time.perf_counter() - start_s)
+    return 2 * size**3 / best_s
+
+
+def _whole_study(results: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Image passes of all train stages on MNIST, and the time that both sides need for them."""
+    params = load_params()
+    passes, reference_s, ours_s = 0.0, 0.0, 0.0
+    for stage in [*TRAIN_STAGES, *sweep_stages(params)]:
+        recipe, fraction = params.training_run(stage)
+        # The sweep trains what train-net-augmented trains.
+        speed = results[stage.removeprefix("train-") if stage in TRAIN_STAGES else "net-augmented"]
+        n = recipe.epochs * len(recipe.views) * fraction * MNIST_TRAINING_IMAGES
+        passes += n
+        reference_s += n / speed["reference_images_per_s"]
+        ours_s += n / speed["images_per_s"]
+    return {
+        "image_passes": round(passes),
+        "reference_s": round(reference_s),
+        "s": round(ours_s),
+        "ratio": round(reference_s / ours_s, 3),
+    }
+
+
+def _median(measurements: Sequence[Measurement]) -> float:
+    return statistics.median(m.images_per_s for m in measurements)
+
+
+def _spread(measurements: Sequence[Measurement]) -> str:
+    speeds = [m.images_per_s for m in measurements]
+    return (
+        f"{min(speeds):,.0f} / {statistics.median(speeds):,.0f} / {max(speeds):,.0f}, "
+        f"peak {max(m.peak_mb for m in measurements):,.0f} MB, "
+        f"{statistics.median(m.flops_share for m in measurements):.0%} of the matrix-multiply rate"
+    )
+
+
+def _machine() -> str:
+    name = str(torch.cpu.get_capabilities().get("cpu_name", "processor"))
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else name
+    return f"{device}, {os.cpu_count()} cores, PyTorch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    main()
