@@ -1,5 +1,6 @@
 """Reading and writing the pipeline's own files. Every file appears whole or not at all."""
 
+import contextlib
 import csv
 import io
 import json
@@ -39,7 +40,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             "mend that and run the same command again."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone where all is well; unreachable where nothing is
+            partial.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -68,33 +70,42 @@ def write_figure(path: Path, figure: "Figure") -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Raises UserError if the file is missing or no JSON object."""
+def read_json(path: Path, keys: Iterable[str] = ()) -> dict[str, Any]:
+    """Raises UserError if the file cannot be read, is no JSON object or lacks one of the keys."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run: dvc repro") from error
-    except ValueError as error:
+        content = json.loads(_read_text(path))
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON; delete it and run: dvc repro") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a JSON object; delete it and run: dvc repro")
+    for key in keys:
+        if key not in content:
+            raise UserError(f"{path} lacks '{key}'; delete it and run: dvc repro")
     return content
 
 
 def read_column(path: Path, column: str) -> list[float]:
     """The numbers of one column of a CSV file.
 
-    Raises UserError if the file is missing or has no such column of numbers.
+    Raises UserError if the file cannot be read or has no such column of numbers.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [float(row[column]) for row in csv.DictReader(file)]
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run: dvc repro") from error
-    except (KeyError, TypeError, ValueError) as error:
+        rows = list(csv.reader(_read_text(path).splitlines()))
+        place = rows[0].index(column)
+        return [float(row[place]) for row in rows[1:]]
+    except (csv.Error, IndexError, ValueError) as error:
         raise UserError(
             f"{path} has no column of numbers '{column}'; delete it and run: dvc repro"
         ) from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run: dvc repro") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def write_split(path: Path, split: Split) -> None:
@@ -116,13 +127,13 @@ def read_split(path: Path = SPLIT_FILE) -> Split:
     Raises UserError if the file is missing, damaged or inconsistent.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             parts = {
                 name: Labelled(arrays[f"{name}_images"], arrays[f"{name}_labels"])
                 for name in ("train", "validation", "test")
             }
             split = Split(
-                title=str(arrays["title"]),
+                title=str(arrays["title"][()]),
                 train_indices=arrays["train_indices"],
                 validation_indices=arrays["validation_indices"],
                 **parts,
@@ -136,30 +147,31 @@ def read_split(path: Path = SPLIT_FILE) -> Split:
 
 
 def _check_split(path: Path, split: Split) -> None:
-    indices = np.concatenate([split.train_indices, split.validation_indices])
-    if len(np.unique(indices)) != len(indices):
-        raise UserError(
-            f"{path}: an image stands more than once in training and validation together; "
-            "delete the file and run: dvc repro prepare-split"
-        )
-    for name, part, n_indices in (
-        ("train", split.train, len(split.train_indices)),
-        ("validation", split.validation, len(split.validation_indices)),
-        ("test", split.test, len(split.test)),
+    advice = "delete the file and run: dvc repro prepare-split"
+    for name, part, indices in (
+        ("train", split.train, split.train_indices),
+        ("validation", split.validation, split.validation_indices),
+        ("test", split.test, np.arange(len(split.test.images))),
     ):
+        n = indices.size
         sound = (
-            part.images.dtype == np.uint8
-            and part.images.shape == (n_indices, SIDE, SIDE)
+            n > 0
+            and indices.dtype == np.int64
+            and indices.shape == (n,)
+            and indices.min() >= 0
+            and part.images.dtype == np.uint8
+            and part.images.shape == (n, SIDE, SIDE)
             and part.labels.dtype == np.int64
-            and part.labels.shape == (n_indices,)
-            and n_indices > 0
+            and part.labels.shape == (n,)
             and 0 <= part.labels.min() <= part.labels.max() < N_CLASSES
         )
         if not sound:
-            raise UserError(
-                f"{path}: the {name} part is inconsistent; "
-                "delete the file and run: dvc repro prepare-split"
-            )
+            raise UserError(f"{path}: the {name} part is inconsistent; {advice}")
+    indices = np.concatenate([split.train_indices, split.validation_indices])
+    if len(np.unique(indices)) != len(indices):
+        raise UserError(
+            f"{path}: an image stands more than once in training and validation together; {advice}"
+        )
 
 
 def _cell(value: object) -> str:

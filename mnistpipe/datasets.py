@@ -57,11 +57,11 @@ def read_source(folder: Path) -> str | None:
         name = json.loads(path.read_text(encoding="utf-8"))["dataset"]
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         name = None
-    if name not in TITLES:
+    if not isinstance(name, str) or name not in TITLES:
         raise UserError(f"{path} does not name a data set; delete it and run: dvc repro fetch-data")
-    return str(name)
+    return name
 
 
 def read_idx(path: Path) -> UInt8[ndarray, "..."]:
@@ -74,9 +74,11 @@ def read_idx(path: Path) -> UInt8[ndarray, "..."]:
     """
     content = _unzip(path)
     magic = int.from_bytes(content[:4], "big")
-    if len(content) < 16 or magic not in (_LABELS_MAGIC, _IMAGES_MAGIC):  # noqa: PLR2004
+    if magic not in (_LABELS_MAGIC, _IMAGES_MAGIC):
         raise UserError(f"{path} is not an IDX file of MNIST's kind (magic number {magic}).")
     n_dimensions = magic & 0xFF
+    if len(content) < 4 + 4 * n_dimensions:
+        raise UserError(f"{path} ends within its header: it is damaged or cut short.")
     sizes = np.frombuffer(content, dtype=">u4", count=n_dimensions, offset=4)
     shape = tuple(int(size) for size in sizes)
     data = content[4 + 4 * n_dimensions :]
@@ -132,13 +134,15 @@ def _pair(
 
 def _unzip(path: Path) -> bytes:
     try:
-        return gzip.decompress(path.read_bytes())
+        packed = path.read_bytes()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run: dvc repro fetch-data") from error
-    except gzip.BadGzipFile as error:
-        kind = " but a web page" if path.read_bytes()[:200].lstrip().startswith(b"<") else ""
-        raise UserError(
-            f"{path} is not a gzip file{kind}; delete it and fetch it again."
-        ) from error
-    except (EOFError, zlib.error) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if not packed.startswith(b"\x1f\x8b"):
+        kind = " but a web page" if packed[:200].lstrip().startswith(b"<") else ""
+        raise UserError(f"{path} is not a gzip file{kind}; delete it and fetch it again.")
+    try:
+        return gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} is damaged or cut short; delete it and fetch it again.") from error

@@ -1,18 +1,20 @@
 """Get the raw files: kept if whole, else from a mirror, else the declared fallback."""
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 import pooch
 import requests
+import urllib3
 from tqdm import tqdm
 
 from mnistpipe.artifacts import write_json
@@ -54,7 +56,10 @@ def fetch(folder: Path, data: Data, mirror: str | None, tell: Callable[[str], No
             MNIST cannot be had and no fallback is declared.
 
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error) from error
     name = data.dataset
     if name == "mnist":
         failures = _fetch_mnist(folder, mirror, tell)
@@ -90,7 +95,7 @@ def _fetch_mnist(folder: Path, mirror: str | None, tell: Callable[[str], None]) 
     """Returns no failures if all four files are there, else why each source failed."""
     md5s = mnist_md5s()
     for file, md5 in md5s.items():
-        if (folder / file).exists() and _md5(folder / file) != md5:
+        if (folder / file).exists() and not _is_whole(folder / file, md5):
             raise UserError(
                 f"{folder / file} is not MNIST's file ({_what_is(folder / file)}); nothing was "
                 "changed: move it away or replace it, then run: dvc repro"
@@ -118,24 +123,41 @@ def _fetch_mnist(folder: Path, mirror: str | None, tell: Callable[[str], None]) 
 
 def _fetch_file(source: str, file: str, md5: str, folder: Path) -> None:
     """Bring one file to a temporary place, check it there, and move it to its own."""
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as temporary:
-        scheme = urlsplit(source).scheme
-        try:
+    scheme = _scheme(source)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as temporary:
             if scheme in ("http", "https"):
                 arrived = _download(source, file, md5, temporary)
-            elif scheme == "file" or not scheme:
-                origin = Path(url2pathname(urlsplit(source).path) if scheme else source)
-                arrived = Path(shutil.copyfile(origin / file, Path(temporary) / file))
             else:
-                raise UserError(
-                    f"{MIRROR_VARIABLE} should be a folder or a file://, http:// or https:// "
-                    f"address, not '{source}'."
-                )
-            if _md5(arrived) != md5:
+                origin = Path(url2pathname(urlsplit(source).path) if scheme else source)
+                arrived = _copy(origin / file, Path(temporary) / file)
+            if not _is_whole(arrived, md5):
                 raise _WrongContentError(f"{file} ({_what_is(arrived)})")
             arrived.replace(folder / file)
-        except OSError as error:
-            raise _UnreachableError(f"{file}: {error.strerror or error}") from error
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+
+
+def _scheme(source: str) -> str:
+    """`http`, `https`, `file` or, for a plain folder, nothing."""
+    with contextlib.suppress(ValueError):  # as for http://[
+        scheme = urlsplit(source).scheme
+        if scheme in ("http", "https", "file", "") and "\0" not in unquote(source):
+            return scheme
+    raise UserError(
+        f"{MIRROR_VARIABLE} should be a folder or a file://, http:// or https:// "
+        f"address, not '{source}'."
+    )
+
+
+def _copy(origin: Path, target: Path) -> Path:
+    try:
+        opened = origin.open("rb")
+    except OSError as error:
+        raise _UnreachableError(f"{origin.name}: {error.strerror}") from error
+    with opened, target.open("wb") as file:
+        shutil.copyfileobj(opened, file)
+    return target
 
 
 def _download(address: str, file: str, md5: str, temporary: str) -> Path:
@@ -157,15 +179,18 @@ def _download(address: str, file: str, md5: str, temporary: str) -> Path:
 def _bounded_download(url: str, output_file: str | IO[bytes], _: pooch.Pooch) -> None:
     """A downloader for pooch with limits on silence, total time and size."""
     deadline = time.monotonic() + MAX_SECONDS
-    with requests.get(url, stream=True, timeout=TIMEOUT_S) as response:
+    # Not compressed once more on the way: the files' own compression is what the MD5 is of.
+    as_it_is = {"Accept-Encoding": "identity"}
+    with requests.get(url, stream=True, timeout=TIMEOUT_S, headers=as_it_is) as response:
         response.raise_for_status()
-        total = int(response.headers.get("Content-Length", 0))
+        announced = response.headers.get("Content-Length", "")
+        total = int(announced) if announced.isdecimal() else None
+        received = 0
         with (
             open(output_file, "wb") as file,  # type: ignore[arg-type]  # noqa: PTH123 (a str from pooch)
             tqdm(total=total, unit="B", unit_scale=True, desc=url, disable=None) as bar,
         ):
-            received = 0
-            for piece in response.iter_content(1 << 16):
+            for piece in _pieces(response):
                 received += len(piece)
                 if received > MAX_BYTES:
                     raise requests.RequestException(f"more than {MAX_BYTES:,} bytes")
@@ -173,6 +198,19 @@ def _bounded_download(url: str, output_file: str | IO[bytes], _: pooch.Pooch) ->
                     raise requests.Timeout(f"not complete after {MAX_SECONDS} seconds")
                 file.write(piece)
                 bar.update(len(piece))
+    if total is not None and received < total:
+        raise requests.ConnectionError(f"{received:,} of {total:,} bytes came")
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """The body as it arrives: Requests' own pieces wait to be full, past any deadline."""
+    try:
+        while piece := response.raw.read1(1 << 16):
+            yield piece
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.Timeout(str(error)) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(str(error)) from error
 
 
 def _reason(error: requests.RequestException) -> str:
@@ -190,8 +228,20 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
+def _is_whole(path: Path, md5: str) -> bool:
+    return path.is_file() and _md5(path) == md5
+
+
+def _not_writable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{folder} cannot be written ({error.strerror or error}); mend that and run: dvc repro"
+    )
+
+
 def _what_is(path: Path) -> str:
     """What a wrong file looks like, for its error message."""
+    if not path.is_file():
+        return "not a file"
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(200)

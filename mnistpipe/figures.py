@@ -175,7 +175,8 @@ def draw_neighbours(
 ) -> Figure:
     """A row for each query image: itself, then its nearest neighbours with label and distance."""
     columns = 1 + neighbours.indices.shape[1]
-    figure = Figure(figsize=(1.0 * columns + 0.4, 1.25 * len(queries) + 0.7), layout="constrained")
+    width = max(1.0 * columns + 0.4, 7.0)  # of the heading, at least
+    figure = Figure(figsize=(width, 1.25 * len(queries) + 0.7), layout="constrained")
     figure.suptitle(
         f"{dataset}: test images and their nearest neighbours among Net's features\n"
         f"(over the whole test set {share:.2%} of the neighbours have the query's label)",

@@ -147,7 +147,8 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text.") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # All but the first are PyYAML's, too: for broken dates, tags and very deep nesting.
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not valid YAML: {reason}.") from error
     if not isinstance(content, dict):
@@ -178,27 +179,40 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def _sentence(details: ErrorDetails) -> str:
     """One sentence for one of pydantic's findings."""
     place = [str(part) for part in details["loc"] if part != "[key]"]
-    key = ".".join(place)
+    key = _printable(".".join(place)) or "the file"
     match details["type"]:
         case "missing":
-            return f"{key} is missing."
+            says = " is missing"
         case "extra_forbidden":
             known = ", ".join(_known_keys(place[:-1]))
-            owner = ".".join(place[:-1]) or "the file"
-            return f"{key} is not a parameter; {owner} knows: {known}."
+            says = f" is not a parameter; {'.'.join(place[:-1]) or 'the file'} knows: {known}"
         case "value_error":
-            return f"{key}: {details['ctx']['error']}." if key else f"{details['ctx']['error']}."
+            # Raised by our own checks; those of the whole file name their keys themselves.
+            says = f": {details['ctx']['error']}"
+            if not place:
+                return f"{details['ctx']['error']}."
         case "string_pattern_mismatch":
-            return f"{key} should be a name of lower-case letters, digits and hyphens."
+            says = " should be a name of lower-case letters, digits and hyphens"
+        case _ if "[key]" in details["loc"]:
+            says = " should be a name, not a number or the like"
+        case "too_short":
+            says = " should not be empty"
         case "model_type":
-            return f"{key} should be a section with keys of its own, not {_show(details['input'])}."
+            says = f" should be a section with keys of its own, not {_show(details['input'])}"
+        case _:
+            says = _allowed(details, place[-1])
+    return f"{key}{says}."
+
+
+def _allowed(details: ErrorDetails, key: str) -> str:
+    """Pydantic's own words for what a value should be, and what it is."""
     allowed = details["msg"].removeprefix("Input ")
-    if place == ["data", "fallback"]:
+    if key in ("fallback", "rotation_degrees"):
         allowed += " or null"
     hint = ""
     if isinstance(details["input"], str) and _is_number(details["input"]):
         hint = " (YAML reads it as text: write it out, without quotes or exponent, like 0.001)"
-    return f"{key} {allowed}, not {_show(details['input'])}{hint}."
+    return f" {allowed}, not {_show(details['input'])}{hint}"
 
 
 def _known_keys(place: list[str]) -> list[str]:
@@ -223,5 +237,15 @@ def _is_number(text: str) -> bool:
 
 
 def _show(value: object) -> str:
-    text = "empty" if value is None else repr(value)
+    if value is None:
+        return "empty"
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out whole numbers of thousands of digits
+        return "a very large number"
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
+
+
+def _printable(text: str) -> str:
+    """In one line, whatever the key in the file is made of."""
+    return text if text.isprintable() else repr(text)

@@ -9,7 +9,8 @@ Metrics = Mapping[str, Any]
 MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
 _NOTHING = "n/a"
 _SCORES = ("train", "train_split", "validation", "test", "test_blurred")
-_RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
+# What the summary takes of each run's metrics.
+RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
 
 
 def summarise(
@@ -202,7 +203,7 @@ def _trained(summary: Metrics) -> dict[str, Metrics]:
 
 
 def _select(run: Metrics) -> dict[str, Any]:
-    return {key: run[key] for key in _RUN_KEYS}
+    return {key: run[key] for key in RUN_KEYS}
 
 
 def _right(score: Metrics) -> str:

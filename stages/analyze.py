@@ -34,37 +34,38 @@ def main() -> None:
     test = split.test
     network = read_model(Path(f"models/{BEST_STAGE}.safetensors"), "net", split.title)
     logits, features = predict_arrays(network, test.images)
+    predicted = logits.argmax(axis=1)
+    dataset = split.title
+
+    # Everything is computed before anything is written: a parameter that does not fit the data
+    # leaves the old files as they are.
+    mistakes = find_mistakes(logits, test.labels)
+    kernels = network.conv1.weight.detach().numpy()
+    counts = count_confusions(test.labels, predicted)
+    neighbours = find_neighbours(features, section.neighbours)
+    share = same_class_share(neighbours, test.labels)
+    queries = pick_queries(test.labels, section.seed)
+    embedded = embed(features, section.perplexity, section.seed)
+
     write_npz(
         Path("data/test-features.npz"),
         {"logits": logits, "features": features, "labels": test.labels},
     )
-    predicted = logits.argmax(axis=1)
-    dataset = split.title
-
-    mistakes = find_mistakes(logits, test.labels)
-    write_figure(PLOTS / "mistakes.png", draw_mistakes(test, mistakes, section.mistakes, dataset))
-
-    kernels = network.conv1.weight.detach().numpy()
-    write_figure(PLOTS / "kernels.png", draw_kernels(kernels, dataset))
-
-    counts = count_confusions(test.labels, predicted)
     write_csv(
         PLOTS / "confusion.csv",
         ["actual", "predicted"],
         zip(test.labels.tolist(), predicted.tolist(), strict=True),
     )
-    for name, normalise in (("confusion", False), ("confusion-normalised", True)):
-        figure = draw_confusion(counts, dataset, normalise=normalise)
+    figures = {
+        "mistakes": draw_mistakes(test, mistakes, section.mistakes, dataset),
+        "kernels": draw_kernels(kernels, dataset),
+        "confusion": draw_confusion(counts, dataset, normalise=False),
+        "confusion-normalised": draw_confusion(counts, dataset, normalise=True),
+        "t-sne": draw_embedding(embedded, test.labels, dataset),
+        "neighbours": draw_neighbours(test, queries, neighbours, dataset, share=share),
+    }
+    for name, figure in figures.items():
         write_figure(PLOTS / f"{name}.png", figure)
-
-    embedded = embed(features, section.perplexity, section.seed)
-    write_figure(PLOTS / "t-sne.png", draw_embedding(embedded, test.labels, dataset))
-
-    neighbours = find_neighbours(features, section.neighbours)
-    share = same_class_share(neighbours, test.labels)
-    queries = pick_queries(test.labels, section.seed)
-    figure = draw_neighbours(test, queries, neighbours, dataset, share=share)
-    write_figure(PLOTS / "neighbours.png", figure)
 
     classes = score_classes(test.labels, predicted)
     write_json(

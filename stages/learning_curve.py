@@ -22,7 +22,7 @@ def main() -> None:
                 f"{path} is missing, a point of the learning curve; add it to the deps of "
                 f"learning-curve in dvc.yaml if it is not there, and run: dvc repro {stage}"
             )
-        runs[name] = read_json(path)
+        runs[name] = read_json(path, ["dataset", "examples", "train", "test"])
     datasets = {run["dataset"] for run in runs.values()}
     if len(datasets) > 1:
         raise UserError(

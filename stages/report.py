@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mnistpipe.artifacts import read_column, read_json, write_bytes, write_json
 from mnistpipe.params import TRAIN_STAGES
-from mnistpipe.report import summarise, write_report
+from mnistpipe.report import RUN_KEYS, summarise, write_report
 from stages.cli import run
 
 METRICS = Path("metrics")
@@ -12,7 +12,7 @@ METRICS = Path("metrics")
 
 def main() -> None:
     """The sweep's metrics come by way of the learning curve, which knows its points."""
-    runs = {stage: read_json(METRICS / f"{stage}.json") for stage in TRAIN_STAGES}
+    runs = {stage: read_json(METRICS / f"{stage}.json", RUN_KEYS) for stage in TRAIN_STAGES}
     curve = read_json(METRICS / "learning-curve.json")
     summary = summarise(
         sizes=read_json(METRICS / "prepare-split.json"),

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +43,7 @@ from matplotlib.figure import Figure
 from mnistpipe.artifacts import write_figure, write_npz
 
 folder = Path(sys.argv[1])
-write_npz(folder / "a.npz", {name: np.arange(1000.0) for name in {"b", "a", "c"} & {"a"}})
+write_npz(folder / "a.npz", {"b": np.arange(1000.0), "a": np.array("title")})
 figure = Figure(figsize=(1, 1))
 figure.add_subplot().plot([0, 1], label="line")
 write_figure(folder / "a.png", figure)
@@ -104,6 +103,14 @@ def test_folders_are_made_and_only_the_file_is_left(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_who_reads_meanwhile_reads_the_whole_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_bytes(path, b"first")
+    with path.open("rb") as reader:
+        write_bytes(path, b"second")
+        assert reader.read() == b"first"
+
+
 def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None:
     old, new = tmp_path / "old.bin", tmp_path / "new.bin"
     old.write_bytes(b"old")
@@ -122,6 +129,22 @@ def test_a_file_is_not_written_over_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"metrics\.json cannot be written \(Is a directory\)"):
         write_json(path, {"a": 1})
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_a_file_is_an_error_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "metrics").write_text("")
+    with pytest.raises(UserError, match=r"a\.json cannot be written"):
+        write_json(tmp_path / "metrics" / "a.json", {"a": 1})
+    with pytest.raises(UserError, match=r"a\.json cannot be read: Not a directory\."):
+        read_json(tmp_path / "metrics" / "a.json")
+
+
+def test_metrics_that_lack_a_key_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    assert read_json(path, ["a"]) == {"a": 1}
+    with pytest.raises(UserError, match=r"a\.json lacks 'b'; delete it and run: dvc repro"):
+        read_json(path, ["a", "b"])
 
 
 def test_json_is_indented_and_keeps_its_order(tmp_path: Path) -> None:
@@ -174,28 +197,25 @@ def test_a_missing_split_is_named_with_the_command_that_makes_it(tmp_path: Path)
         read_split(tmp_path / "split.npz")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda whole: whole[: len(whole) // 2],
-        lambda whole: whole[:-1],
-        lambda whole: whole[:1000] + bytes(1000) + whole[2000:],
-        lambda _: b"",
-        lambda _: b"version https://git-lfs.github.com/spec/v1\n",
-        # One array instead of several is what np.save writes; the other is a pickle.
-        lambda _: b"\x93NUMPY\x01\x00",
-        lambda _: b"\x80\x04N.",
-    ],
-    ids=["half", "last byte", "zeros inside", "empty", "text", "npy", "pickle"],
-)
-def test_a_damaged_split_is_refused(
-    tmp_path: Path, split: Split, damage: Callable[[bytes], bytes]
-) -> None:
-    path = tmp_path / "split.npz"
-    write_split(path, split)
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match=r"is damaged; delete it and run: dvc repro prepare-split$"):
-        read_split(path)
+def test_a_damaged_split_is_refused(tmp_path: Path, split: Split) -> None:
+    whole_path = tmp_path / "split.npz"
+    write_split(whole_path, split)
+    whole = whole_path.read_bytes()
+    contents = [
+        whole[: len(whole) // 2],
+        whole[:-1],
+        whole[:1000] + bytes(1000) + whole[2000:],
+        b"",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"\x93NUMPY\x01\x00",  # one array, as np.save writes it
+        b"\x80\x04N.",  # a pickle
+    ]
+    paths = [tmp_path / f"{number}.npz" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    assert python(READ_SPLITS, whole_path, *paths).splitlines() == ["sound"] + [
+        f"{path} is damaged; delete it and run: dvc repro prepare-split" for path in paths
+    ]
 
 
 def test_a_split_that_lacks_an_array_is_refused(tmp_path: Path, split: Split) -> None:
@@ -228,6 +248,10 @@ def test_an_inconsistent_split_is_refused_and_its_wrong_part_named(
         ("the train part", {"train_images": images.reshape(-1, 784)}),
         ("the train part", {"train_images": images / 255}),
         ("the validation part", {"validation_indices": np.arange(1000, 1003)}),
+        ("the train part", {"train_indices": arrays["train_indices"].astype(float)}),
+        ("the train part", {"train_indices": arrays["train_indices"][:, np.newaxis]}),
+        ("the train part", {"train_indices": arrays["train_indices"] - 100}),
+        ("the train part", {"train_labels": np.array(3)}),
         ("the test part", {"test_images": images[:0], "test_labels": labels[:0]}),
     ]
     paths = [tmp_path / f"{number}.npz" for number in range(len(cases))]
@@ -268,13 +292,15 @@ def test_a_damaged_json_file_is_refused(tmp_path: Path, content: bytes, sentence
 @pytest.mark.parametrize(
     "content",
     [
+        b"",
+        b"epoch,accuracy\n",
         b"epoch,accuracy\n1,0.9\n",
         b"epoch,loss\n1,0.5\n2\n",
         b"epoch,loss\n1,0.5\n2,low\n",
         b"epoch,loss\n1,\n",
         b"epoch,loss\n1,\xff\n",
     ],
-    ids=["other column", "short row", "word", "empty cell", "not UTF-8"],
+    ids=["empty", "no rows", "other column", "short row", "word", "empty cell", "not UTF-8"],
 )
 def test_a_csv_file_without_the_numbers_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.csv"

@@ -65,10 +65,10 @@ PACKED = gzip.compress(LABELS)
         (gzip.compress(idx(0x802, np.zeros((4, 5)))), "not an IDX file of MNIST's kind"),
         (gzip.compress(idx(0xD03, np.zeros((1, 5, 5)))), "not an IDX file of MNIST's kind"),
         (gzip.compress(LABELS[::-1]), "not an IDX file of MNIST's kind"),
-        (gzip.compress(idx(IMAGES_MAGIC, np.zeros((3, 2, 2)))[:12]), "not an IDX file of MNIST's"),
+        (gzip.compress(idx(IMAGES_MAGIC, np.zeros((3, 2, 2)))[:12]), "ends within its header"),
         (gzip.compress(b"\0\0"), "not an IDX file of MNIST's kind"),
         (gzip.compress(b""), "not an IDX file of MNIST's kind"),
-        (b"", "not an IDX file of MNIST's kind"),
+        (b"", "is not a gzip file;"),
         (gzip.compress(LABELS[:-1]), "announces 100 bytes of data but holds 99"),
         (gzip.compress(LABELS + b"\0"), "announces 100 bytes of data but holds 101"),
         (gzip.compress(idx(IMAGES_MAGIC, some_images(3))[:-784]), "announces 2352 bytes of data"),
@@ -80,8 +80,8 @@ PACKED = gzip.compress(LABELS)
         (PACKED[:-1], "is damaged or cut short"),
         (PACKED[: len(PACKED) // 2], "is damaged or cut short"),
         (PACKED[:5], "is damaged or cut short"),
-        (PACKED[:15] + b"\xff\xff" + PACKED[17:], "delete it and fetch it again"),
-        (PACKED[:-8] + bytes(8), "delete it and fetch it again"),
+        (PACKED[:15] + b"\xff\xff" + PACKED[17:], "is damaged or cut short"),
+        (PACKED[:-8] + bytes(8), "is damaged or cut short"),
         (LABELS, "is not a gzip file;"),
         (b"Not Found", "is not a gzip file;"),
         (b"\n<!DOCTYPE html><title>404</title>", "is not a gzip file but a web page;"),
@@ -138,7 +138,7 @@ def test_a_folder_without_a_source_holds_no_data_set(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / "source.json").unlink()
     assert read_source(tmp_path) is None
-    with pytest.raises(UserError, match="holds no data set; run: dvc repro fetch-data$"):
+    with pytest.raises(UserError, match=r"holds no data set; run: dvc repro fetch-data$"):
         load_raw(tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_a_missing_file_of_the_four_is_named(tmp_path: Path) -> None:
 
 def test_digits_are_1797_images_of_mnists_size(digits: Dataset) -> None:
     assert digits.title == "scikit-learn digits (not MNIST)"
-    assert (len(digits.train), len(digits.test)) == (1437, 360)
+    assert (len(digits.train), len(digits.test)) == (1438, 359)
     for part in (digits.train, digits.test):
         assert part.images.shape == (len(part), 28, 28)
         assert part.images.dtype == np.uint8
@@ -223,4 +223,4 @@ def test_the_real_files_are_read(tmp_path: Path, mnist_mirror: Path) -> None:
     assert dataset.test.images.shape == (10_000, 28, 28)
     assert dataset.train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert dataset.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
-    assert dataset.train.images.mean() == pytest.approx(0.1307 * 255, abs=0.01)
+    assert dataset.train.images.mean() == pytest.approx(33.3184, abs=0.0001)

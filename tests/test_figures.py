@@ -10,8 +10,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.collections import Collection, PathCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -97,11 +97,12 @@ def random_map() -> ndarray:
     return np.random.default_rng(5).normal(size=(200, 2)).astype(np.float32) * 40
 
 
-def draw(figure: Figure) -> FigureCanvasAgg:
+def draw(figure: Figure) -> RendererAgg:
     """Lay the figure out and draw it, so that places and pixels can be asked for."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return canvas
+    canvas.draw()  # type: ignore[no-untyped-call]
+    renderer: RendererAgg = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    return renderer
 
 
 def lines_seen(figure: Figure) -> list[str]:
@@ -123,8 +124,7 @@ def array_of(axes: Axes) -> ndarray:
 
 
 def assert_no_text_is_cut(figure: Figure) -> None:
-    canvas = draw(figure)
-    box = figure.get_tightbbox(canvas.get_renderer())  # in inches, of all that is visible
+    box = figure.get_tightbbox(draw(figure))  # in inches, of all that is visible
     assert box.x0 >= 0
     assert box.y0 >= 0
     assert box.x1 <= figure.get_figwidth()
@@ -163,9 +163,9 @@ def test_a_text_that_is_cut_would_be_noticed() -> None:
 
 
 @pytest.mark.parametrize("name", ["learning curve", "confusion", "embedding"])
-def test_axis_labels_and_captions_do_not_run_into_each_other(name: str) -> None:
+def test_tick_labels_do_not_run_into_each_other(name: str) -> None:
     figure = FIGURES[name](LONG_TITLE)
-    renderer = draw(figure).get_renderer()
+    renderer = draw(figure)
     axes = figure.axes[0]
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         low, high = axes.bbox.get_points()
@@ -197,8 +197,7 @@ def test_the_mistakes_are_really_to_be_seen(test_set: Labelled) -> None:
     """They once came out blank: here the drawn pixels are compared with the images."""
     indices = [7, 3, 30, 12]
     figure = draw_mistakes(test_set, mistakes_at(indices), 25, "MNIST")
-    canvas = draw(figure)
-    pixels = np.asarray(canvas.buffer_rgba())[..., 0]
+    pixels = np.asarray(draw(figure).buffer_rgba())[..., 0]  # type: ignore[no-untyped-call]
     for axes, index in zip(pictures(figure), indices, strict=True):
         box = axes.get_window_extent()
         # The pixel at the centre of each of the image's 28 x 28 fields; rows count from the top.
@@ -288,6 +287,11 @@ def test_a_class_without_images_leaves_its_row_empty() -> None:
     assert rows == set(range(10)) - {7}
 
 
+def colour_of(cloud: Collection) -> str:
+    (colour,) = np.asarray(cloud.get_facecolor())
+    return to_hex(tuple(colour))
+
+
 def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_legend() -> None:
     embedded, labels = random_map(), np.arange(200) % 10
     figure = draw_embedding(embedded, labels, "MNIST")
@@ -296,7 +300,7 @@ def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_lege
     assert len(clouds) == 10
     for number, cloud in enumerate(clouds):
         assert np.array_equal(np.asarray(cloud.get_offsets()), embedded[labels == number])
-    assert len({to_hex(cloud.get_facecolor()[0]) for cloud in clouds}) == 10  # type: ignore[index]
+    assert len({colour_of(cloud) for cloud in clouds}) == 10
     assert [text.get_text() for text in axes.texts] == [str(number) for number in range(10)]
     for number, text in enumerate(axes.texts):
         median = np.median(embedded[labels == number], axis=0)
@@ -311,7 +315,7 @@ def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_lege
 
 def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
     figure = draw_embedding(random_map(), np.repeat([2, 7], 100), "MNIST")
-    colours = [to_hex(each.get_facecolor()[0]) for each in figure.axes[0].collections]  # type: ignore[index]
+    colours = [colour_of(cloud) for cloud in figure.axes[0].collections]
     assert colours == [to_hex(CLASS_COLOURS[2]), to_hex(CLASS_COLOURS[7])]
 
 
@@ -387,7 +391,9 @@ def test_errors_of_zero_are_marked_below_all_others() -> None:
 
 
 def test_a_curve_without_any_error_is_all_marks() -> None:
-    figure = draw_learning_curve([Point("half", 10, 0, 0), Point("full", 20, 0, 0)], "MNIST")
+    figure = draw_learning_curve(
+        [Point("half", 10, 0.0, 0.0), Point("full", 20, 0.0, 0.0)], "MNIST"
+    )
     assert {"test error is zero", "training error is zero"} <= set(lines_seen(figure))
 
 

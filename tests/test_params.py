@@ -79,7 +79,7 @@ def test_the_repositorys_own_file_has_the_write_ups_recipes() -> None:
 def test_nothing_read_can_be_changed_afterwards() -> None:
     params = load_params(OWN_FILE)
     with pytest.raises(ValueError, match="frozen"):
-        params.train_net.epochs = 1  # type: ignore[misc]
+        params.train_net.epochs = 1
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,18 @@ def test_one_mistake_is_one_line(tmp_path: Path) -> None:
     ]
 
 
+def test_strange_values_and_keys_are_still_one_line(tmp_path: Path) -> None:
+    huge = "lr: 0x" + "f" * 5000
+    (line,) = problems(tmp_path, edited("lr: 1.0", huge))
+    assert line == "train-convnet.lr should be a valid number, not a very large number."
+    (line,) = problems(tmp_path, edited("    half: 0.5", "    1: 0.5"))
+    assert line == "partial-data.fractions.1 should be a name, not a number or the like."
+    (line,) = problems(tmp_path, edited("  dataset: mnist", '  "a\\nb": 1\n  dataset: mnist'))
+    assert line == "'data.a\\nb' is not a parameter; data knows: dataset, fallback."
+    (line,) = problems(tmp_path, edited("rotation_degrees: null", "rotation_degrees: ten"))
+    assert line.startswith("train-convnet.rotation_degrees should be a valid number or null, not")
+
+
 def test_a_mistyped_key_is_named_beside_the_one_that_is_missing(tmp_path: Path) -> None:
     missing, unknown = problems(tmp_path, edited("  epochs: 20", "  epoch: 20"))
     assert missing == "train-convnet.epochs is missing."
@@ -171,8 +183,7 @@ def test_a_sweep_without_fractions_is_refused(tmp_path: Path) -> None:
         "partial-data:\n", "partial-data:\n  fractions: {}\n"
     )
     (line,) = problems(tmp_path, none)
-    assert line.startswith("partial-data.fractions ")
-    assert "at least 1" in line
+    assert line == "partial-data.fractions should not be empty."
 
 
 def test_the_sweeps_own_recipe_has_to_be_nets(tmp_path: Path) -> None:
@@ -214,8 +225,11 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
         (b"data: \0", "is not valid YAML: unacceptable character"),
         (b"data: 2026-99-99", "is not valid YAML: month must be in 1..12"),
         (b"data: " + b"9" * 5000, "is not valid YAML: "),
-        (b"[" * 2_000, "is not valid YAML: "),
+        (b"[" * 600, "is not valid YAML: "),
         (b"data: !!python/object/apply:os.getcwd []", "is not valid YAML: could not determine"),
+        (b"data: !!bool foo", "is not valid YAML: "),
+        (b"data: !!timestamp foo", "is not valid YAML: "),
+        (b'data: !!int ""', "is not valid YAML: "),
         (b"data: caf\xe9", "is not UTF-8 text."),
     ],
     ids=lambda value: value[:20] if isinstance(value, bytes) else "",

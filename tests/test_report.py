@@ -1,0 +1,293 @@
+import re
+from typing import Any
+
+import pytest
+
+from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
+from mnistpipe.report import MNIST, results_table, summarise, write_report
+from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH, Reported
+from tests.conftest import ROOT
+
+DIGITS = "scikit-learn digits (not MNIST)"
+NO_SPIKE = [0.5, 0.4, 0.3, 0.2]
+WRITE_UP = [
+    ("ConvNet", "97.66%", 0.0793, "97.98%", 0.0607),
+    ("ConvNet + blur", "97.70%", 0.0804, "97.90%", 0.0608),
+    ("Net", "98.26%", 0.0570, "98.39%", 0.0454),
+    ("Net + blur + rotation", "98.93%", 0.0340, "98.84%", 0.0322),
+    ("1/2 of the data", "96.74%", 0.1050, "96.37%", 0.1006),
+    ("1/4 of the data", "95.60%", 0.1426, "95.31%", 0.1351),
+    ("1/8 of the data", "89.02%", 0.4559, "88.27%", 0.4020),
+    ("1/16 of the data", "65.86%", 1.1196, "65.25%", 0.9592),
+]
+
+
+def score(errors: int, count: int, loss: float) -> dict[str, Any]:
+    return {
+        "accuracy": (count - errors) / count,
+        "loss": loss,
+        "errors": errors,
+        "count": count,
+    }
+
+
+def run_metrics(examples: int, test_errors: int, test_loss: float) -> dict[str, Any]:
+    """As a train stage writes them."""
+    return {
+        "dataset": "is said once, for all",
+        "network": "net",
+        "parameters": 76_970,
+        "precision": "fp32",
+        "examples": examples,
+        "images_per_epoch": examples,
+        "convergence_epoch": 7,
+        "train": score(examples // 100, examples, 0.0321),
+        "train_split": score(2_550, 51_000, 0.2),
+        "validation": score(90, 9_000, 0.0456),
+        "test": score(test_errors, 10_000, test_loss),
+        "test_blurred": score(2 * test_errors, 10_000, 2 * test_loss),
+    }
+
+
+def summary_of(dataset: str) -> dict[str, Any]:
+    return summarise(
+        sizes={
+            "dataset": dataset,
+            "train": 51_000,
+            "validation": 9_000,
+            "test": 10_000,
+            "distinct": 50_999,
+        },
+        runs={
+            "train-convnet": run_metrics(51_000, 200, 0.0693),
+            "train-augmented": run_metrics(51_000, 240, 0.0904),
+            "train-net": run_metrics(51_000, 100, 0.03),
+            "train-net-augmented": run_metrics(51_000, 70, 0.025),
+        },
+        sweep={
+            "half": run_metrics(25_500, 326, 0.1050),
+            "sixteenth": run_metrics(3_185, 300, 0.0987654),
+        },
+        analysis={
+            "dataset": dataset,
+            "network": "train-net-augmented",
+            "mistakes": 70,
+            "confusion_diagonal": 9_930,
+            "neighbours": {"count": 8, "same_class_share": 0.98765},
+            "classes": {"class-0": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "count": 980}},
+        },
+    )
+
+
+def cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def row_of(table: str, word: str) -> list[str]:
+    (line,) = [line for line in table.splitlines() if line.startswith("|") and word in line]
+    return cells_of(line)
+
+
+def report_of(dataset: str, blur_losses: list[float]) -> str:
+    return write_report(summary_of(dataset), blur_losses)
+
+
+def test_the_summary_is_a_tree_of_all_stages() -> None:
+    summary = summary_of(MNIST)
+    assert list(summary) == [
+        "data",
+        "train-convnet",
+        "train-augmented",
+        "train-net",
+        "train-net-augmented",
+        "partial-data",
+        "analyze",
+    ]
+    assert summary["data"]["distinct"] == 50_999
+    assert list(summary["partial-data"]) == ["half", "sixteenth"]
+    assert summary["analyze"]["mistakes"] == 70
+    assert summary["analyze"]["neighbours"] == {"count": 8, "same_class_share": 0.98765}
+
+
+def test_the_summary_of_a_run_is_its_scores_and_what_explains_them() -> None:
+    run = summary_of(MNIST)["partial-data"]["half"]
+    assert list(run) == [
+        "examples",
+        "precision",
+        "convergence_epoch",
+        "train",
+        "train_split",
+        "validation",
+        "test",
+        "test_blurred",
+    ]
+    assert run["test"] == {"accuracy": 0.9674, "loss": 0.1050, "errors": 326, "count": 10_000}
+
+
+def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
+    table = results_table(summary_of(MNIST))
+    assert row_of(table, "`train-convnet`") == [
+        "ConvNet",
+        "`train-convnet`",
+        "51,000",
+        "97.66%",
+        "**98.00%**",
+        "+0.34",
+        "0.0793",
+        "0.0693",
+        "-0.0100",
+    ]
+    assert row_of(table, "`train-augmented`")[3:] == [
+        "97.70%",
+        "**97.60%**",
+        "-0.10",
+        "0.0804",
+        "0.0904",
+        "+0.0100",
+    ]
+    assert row_of(table, "sixteenth") == [
+        "1/16 of the data",
+        "`partial-data@sixteenth`",
+        "3,185",
+        "65.86%",
+        "**97.00%**",
+        "+31.14",
+        "1.1196",
+        "0.0988",
+        "-1.0208",
+    ]
+
+
+def test_no_difference_is_a_difference_of_zero() -> None:
+    row = row_of(results_table(summary_of(MNIST)), "partial-data@half")
+    assert (row[5], row[8]) == ("+0.00", "+0.0000")
+
+
+def test_on_another_data_set_nothing_is_compared() -> None:
+    table = results_table(summary_of(DIGITS))
+    assert row_of(table, "`train-convnet`") == [
+        "ConvNet",
+        "`train-convnet`",
+        "51,000",
+        "n/a",
+        "**98.00%**",
+        "n/a",
+        "n/a",
+        "0.0693",
+        "n/a",
+    ]
+    assert not re.search(r"[+-]\d", table)
+    assert "97.66%" not in table
+
+
+def test_a_fraction_that_the_write_up_does_not_have_is_shown_without_a_difference() -> None:
+    summary = summary_of(MNIST)
+    summary["partial-data"]["tenth"] = summary["partial-data"]["half"]
+    row = row_of(results_table(summary), "partial-data@tenth")
+    assert row[0] == "partial-data@tenth"
+    assert row[3:] == ["n/a", "**96.74%**", "n/a", "n/a", "0.1050", "n/a"]
+
+
+def test_the_report_warns_of_numbers_that_are_not_mnists() -> None:
+    warning = "**These are not MNIST's numbers**"
+    assert warning in report_of(DIGITS, NO_SPIKE)
+    assert warning not in report_of(MNIST, NO_SPIKE)
+
+
+@pytest.mark.parametrize("dataset", [MNIST, DIGITS])
+def test_the_report_names_the_data_set_and_its_sizes(dataset: str) -> None:
+    expected = f"Data set: **{dataset}**, 51,000 training, 9,000 validation and 10,000 test images."
+    assert expected in report_of(dataset, NO_SPIKE)
+
+
+@pytest.mark.parametrize(
+    ("losses", "verdict"),
+    [
+        ([0.5, 0.4, 0.45, 0.3], "it is there."),
+        ([0.5, 0.4, 0.3, 0.2], "it is not there."),
+        ([0.5, 0.2, 0.3, 0.4], "it is not there."),  # rises, and goes on rising
+        ([0.5, 0.4, 0.4, 0.3], "it is not there."),
+    ],
+)
+def test_the_spike_is_looked_for_at_its_epoch(losses: list[float], verdict: str) -> None:
+    report = report_of(MNIST, losses)
+    before, at, after = (f"{loss:.4f}" for loss in losses[1:])
+    assert f"The write-up saw a spike at epoch 3 with blur: {verdict}" in report
+    assert f"is {before}, {at} and {after} after epochs 2, 3 and 4." in report
+
+
+@pytest.mark.parametrize("n_epochs", [1, 3])
+def test_a_short_run_has_no_verdict_about_the_spike(n_epochs: int) -> None:
+    report = report_of(MNIST, [0.5, 0.4, 0.45][:n_epochs])
+    assert "too short to look for the write-up's spike at epoch 3" in report
+    assert "it is " not in report
+
+
+def test_each_run_says_when_it_settles() -> None:
+    report = report_of(MNIST, NO_SPIKE)
+    settled = report.partition("## When does each run settle?")[2].partition("## ")[0]
+    rows = [cells_of(line) for line in settled.splitlines() if line.startswith("| `")]
+    assert rows == [
+        ["`train-convnet`", "7", "around 10"],
+        ["`train-augmented`", "7", "around 12"],
+        ["`train-net`", "7", "n/a"],
+        ["`train-net-augmented`", "7", "n/a"],
+        ["`partial-data@half`", "7", "n/a"],
+        ["`partial-data@sixteenth`", "7", "n/a"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        ("drawn with replacement", ["50,999 of 51,000"]),
+        ("divided by 60,000", ["50,490 of 51,000 = 99.00%"]),
+        ("Blur treated an image as one row", ["ConvNet has 96.00%", "ConvNet + blur 95.20%"]),
+        ("1/16 of the batches", ["3,185 distinct images", "97.00%"]),
+        ("two differently shuffled passes", ["9,930 of 10,000"]),
+        ("mismatched passes", ["98.77% of the nearest neighbours"]),
+        ("summed over batches", ["0.0321 for `train-net`", "0.0321 for the smallest"]),
+        (
+            "Curves called “test”",
+            ["validation 8,910 of 9,000 = 99.00%", "9,900 of 10,000 = 99.00%"],
+        ),
+        (
+            "scored on all training images",
+            ["99.03% of its own 3,185 images", "95.00% of the whole"],
+        ),
+    ],
+)
+def test_each_of_the_write_ups_errors_has_our_number(error: str, ours: list[str]) -> None:
+    corrections = report_of(MNIST, NO_SPIKE).partition("## What the original got wrong")[2]
+    row = row_of(corrections, error)
+    assert len(row) == 2
+    for number in ours:
+        assert number in row[1]
+
+
+@pytest.mark.parametrize("dataset", [MNIST, DIGITS])
+def test_every_row_of_a_table_is_as_long_as_its_header(dataset: str) -> None:
+    report = report_of(dataset, NO_SPIKE)
+    tables = re.findall(r"(?:^\|.*\n)+", report, re.MULTILINE)
+    widths = [{len(cells_of(line)) for line in table.splitlines()} for table in tables]
+    assert widths == [{9}, {3}, {2}]
+    assert [len(table.splitlines()) for table in tables] == [2 + 6, 2 + 6, 2 + 9]
+
+
+@pytest.mark.parametrize(("reported", "expected"), [*zip(REPORTED.values(), WRITE_UP, strict=True)])
+def test_the_write_ups_numbers_are_its_tables(
+    reported: Reported, expected: tuple[str, str, float, str, float]
+) -> None:
+    assert (
+        reported.run,
+        f"{reported.accuracy:.2%}",
+        reported.loss,
+        f"{reported.train_accuracy:.2%}",
+        reported.train_loss,
+    ) == expected
+
+
+def test_the_write_ups_runs_are_stages_of_ours() -> None:
+    assert list(REPORTED) == [*TRAIN_STAGES, *sweep_stages(load_params(ROOT / "params.yaml"))]
+    assert set(REPORTED_CONVERGENCE) <= set(REPORTED)
+    assert REPORTED_SPIKE_EPOCH == 3

@@ -1,0 +1,347 @@
+"""The stages as they are run: processes in a folder of their own, on two hundred small images."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
+from mnistpipe.datasets import load_digits
+from mnistpipe.evaluation import PIXEL_MEAN, PIXEL_STD
+from mnistpipe.model_files import ModelCard, write_model
+from mnistpipe.models import ConvNet
+from mnistpipe.params import BEST_STAGE, TRAIN_STAGES
+from mnistpipe.split import Labelled, Split, split_dataset
+from tests.conftest import ROOT
+
+TIMEOUT_S = 120
+SCORED = ("train", "train_split", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    stdout: str
+    stderr: str
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        # One thread: batches of eight keep no second one busy.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_stage(folder: Path, *words: str) -> Ended:
+    process = start(folder, *words)
+    try:
+        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
+    finally:
+        process.kill()
+    return Ended(process.returncode, stdout, stderr)
+
+
+def write_params(folder: Path, **recipe: object) -> dict[str, Any]:
+    """The study's own, with short recipes."""
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    recipe = {"epochs": 2, "batch_size": 8, "min_steps": 0} | recipe
+    for name in TRAIN_STAGES:
+        params[name] |= recipe
+    params["partial-data"]["recipe"] |= recipe
+    rewrite(folder, params)
+    return params
+
+
+def rewrite(folder: Path, params: Mapping[str, Any]) -> None:
+    (folder / "params.yaml").write_text(yaml.safe_dump(dict(params)), encoding="utf-8")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Of every file, by its path in the folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def assert_one_sentence(ended: Ended, *parts: str) -> None:
+    assert ended.status == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("ERROR: ")
+    for part in parts:
+        assert part in line
+
+
+@pytest.fixture(scope="module")
+def small() -> Split:
+    """Real digits: 170 to train on, 30 to validate, 50 to test."""
+    raw = load_digits()
+    return split_dataset(
+        raw.title,
+        Labelled(raw.train.images[:200], raw.train.labels[:200]),
+        Labelled(raw.test.images[:50], raw.test.labels[:50]),
+        validation_fraction=0.15,
+        seed=0,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, small: Split) -> Path:
+    """A place to work in, with what an earlier run left."""
+    write_params(tmp_path)
+    write_split(tmp_path / SPLIT_FILE, small)
+    for name in ("models/train-net.safetensors", "metrics/train-net.json", "plots/loss/x.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"from an earlier run")
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A stage that was run twice, each time in a process and a folder of its own."""
+
+    stage: str
+    ended: Ended
+    files: dict[str, bytes]
+    files_again: dict[str, bytes]
+
+    def rows(self, kind: str) -> list[dict[str, str]]:
+        content = self.files[f"plots/{kind}/{self.stage}.csv"].decode()
+        return list(csv.DictReader(content.splitlines()))
+
+
+def train_twice(stage: str, parent: Path, split: Split) -> Trained:
+    runs = []
+    for name in ("first", "again"):
+        folder = parent / name
+        folder.mkdir()
+        write_params(folder)
+        write_split(folder / SPLIT_FILE, split)
+        runs.append((run_stage(folder, "stages.train", stage), contents(folder)))
+    (ended, files), (_, files_again) = runs
+    assert ended.status == 0, ended.stderr
+    return Trained(stage, ended, files, files_again)
+
+
+@pytest.fixture(scope="module")
+def convnet(tmp_path_factory: pytest.TempPathFactory, small: Split) -> Trained:
+    return train_twice("train-convnet", tmp_path_factory.mktemp("convnet"), small)
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory, small: Split) -> Trained:
+    """With all three views."""
+    return train_twice(BEST_STAGE, tmp_path_factory.mktemp("net"), small)
+
+
+@pytest.fixture(params=["convnet", "net"])
+def trained(request: pytest.FixtureRequest) -> Trained:
+    result: Trained = request.getfixturevalue(request.param)
+    return result
+
+
+def test_a_train_stage_writes_its_four_files_and_nothing_else(trained: Trained) -> None:
+    assert set(trained.files) - {"params.yaml", "data/split.npz"} == {
+        f"models/{trained.stage}.safetensors",
+        f"metrics/{trained.stage}.json",
+        f"plots/loss/{trained.stage}.csv",
+        f"plots/predictions/{trained.stage}.csv",
+    }
+
+
+def test_the_loss_curve_has_a_row_for_each_epoch(trained: Trained, small: Split) -> None:
+    rows = trained.rows("loss")
+    assert list(rows[0]) == [
+        "epoch",
+        "lr",
+        "training_loss",
+        "validation_loss",
+        "validation_accuracy",
+        "dataset",
+    ]
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    first_lr = 1.0 if trained.stage == "train-convnet" else 0.001
+    assert [float(row["lr"]) for row in rows] == pytest.approx([first_lr, 0.7 * first_lr])
+    assert {row["dataset"] for row in rows} == {small.title}
+    for row in rows:
+        assert 0 < float(row["training_loss"]) < 10
+        assert 0 < float(row["validation_loss"]) < 10
+
+
+def test_the_predictions_are_of_the_test_images_in_their_order(
+    trained: Trained, small: Split
+) -> None:
+    rows = trained.rows("predictions")
+    assert list(rows[0]) == ["actual", "predicted"]
+    assert [int(row["actual"]) for row in rows] == small.test.labels.tolist()
+    assert {int(row["predicted"]) for row in rows} <= set(range(10))
+
+
+def test_the_metrics_are_counts_over_whole_sets(trained: Trained, small: Split) -> None:
+    metrics = json.loads(trained.files[f"metrics/{trained.stage}.json"])
+    counts = (len(small.train), len(small.train), len(small.validation), len(small.test))
+    for name, count in zip(SCORED, counts, strict=True):
+        assert set(metrics[name]) == {"loss", "accuracy", "errors", "count"}
+        assert metrics[name]["count"] == count
+        assert metrics[name]["accuracy"] == pytest.approx(1 - metrics[name]["errors"] / count)
+    wrong = [row for row in trained.rows("predictions") if row["actual"] != row["predicted"]]
+    assert metrics["test"]["errors"] == len(wrong)
+    assert metrics["dataset"] == small.title
+    last = trained.rows("loss")[-1]
+    assert metrics["validation"]["loss"] == pytest.approx(float(last["validation_loss"]))
+    assert metrics["validation"]["accuracy"] == pytest.approx(float(last["validation_accuracy"]))
+
+
+def test_without_a_terminal_progress_is_a_plain_line_for_each_epoch(trained: Trained) -> None:
+    lines = trained.ended.stdout.splitlines()
+    assert len(lines) == 2
+    for number, line in enumerate(lines, start=1):
+        start_of_line = f"{trained.stage}: epoch {number}/2, training loss "
+        assert line.startswith(start_of_line)
+        assert re.search(r", validation accuracy [\d.]+%, [\d,]+ images/s, \d+ s left$", line)
+    assert lines[-1].endswith(", 0 s left")
+    assert trained.ended.stderr == ""
+
+
+def test_another_process_writes_the_same_bytes(trained: Trained) -> None:
+    assert trained.files == trained.files_again
+
+
+def test_the_test_images_change_nothing_about_the_model(
+    convnet: Trained, tmp_path: Path, small: Split
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, small.test.images.shape, dtype=np.uint8)
+    write_params(tmp_path)
+    scrambled = replace(small, test=Labelled(noise, small.test.labels[::-1].copy()))
+    write_split(tmp_path / SPLIT_FILE, scrambled)
+    assert run_stage(tmp_path, "stages.train", convnet.stage).status == 0
+    files = contents(tmp_path)
+    for name in (f"models/{convnet.stage}.safetensors", f"plots/loss/{convnet.stage}.csv"):
+        assert files[name] == convnet.files[name]
+    predictions = f"plots/predictions/{convnet.stage}.csv"
+    assert files[predictions] != convnet.files[predictions]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["train-network"], ["'train-network' is not a train stage", "train-net-augmented"]),
+        ([], ["python -m stages.train train-net"]),
+    ],
+    ids=["wrong stage", "no stage"],
+)
+def test_a_train_stage_has_to_be_named(folder: Path, words: list[str], parts: list[str]) -> None:
+    before = contents(folder)
+    assert_one_sentence(run_stage(folder, "stages.train", *words), *parts)
+    assert contents(folder) == before
+
+
+def test_without_a_split_nothing_is_trained(folder: Path) -> None:
+    (folder / SPLIT_FILE).unlink()
+    before = contents(folder)
+    ended = run_stage(folder, "stages.train", "train-net")
+    assert_one_sentence(ended, "data/split.npz is missing; run: dvc repro prepare-split")
+    assert contents(folder) == before
+
+
+def test_a_wrong_parameter_stops_a_stage_before_it_starts(folder: Path) -> None:
+    params = write_params(folder)
+    params["train-net"]["batch_size"] = 1
+    rewrite(folder, params)
+    before = contents(folder)
+    ended = run_stage(folder, "stages.train", "train-net")
+    assert_one_sentence(ended, "train-net.batch_size should be greater than or equal to 2, not 1.")
+    assert contents(folder) == before
+
+
+def test_a_fraction_has_to_leave_an_example_of_each_class(folder: Path) -> None:
+    params = write_params(folder)
+    params["partial-data"]["fractions"]["eighth"] = 0.001
+    rewrite(folder, params)
+    before = contents(folder)
+    ended = run_stage(folder, "stages.train", "partial-data@eighth")
+    assert_one_sentence(ended, "partial-data.fractions.eighth 0.001", "no example of class 0")
+    assert contents(folder) == before
+
+
+def write_points(folder: Path, datasets: Mapping[str, str]) -> None:
+    """Metrics of a learning curve's points, by stage."""
+    for number, (stage, dataset) in enumerate(datasets.items(), start=1):
+        part = {"errors": number, "count": 100 * number}
+        run = {"dataset": dataset, "examples": 100 * number, "train": part, "test": part}
+        write_json(folder / "metrics" / f"{stage}.json", run)
+
+
+POINTS = [*(f"partial-data@{name}" for name in ("half", "quarter", "eighth", "sixteenth"))]
+
+
+def test_a_missing_point_of_the_learning_curve_is_named(folder: Path) -> None:
+    write_points(folder, dict.fromkeys([*POINTS[:2], POINTS[3], BEST_STAGE], "MNIST"))
+    before = contents(folder)
+    ended = run_stage(folder, "stages.learning_curve")
+    assert_one_sentence(ended, "metrics/partial-data@eighth.json", "dvc repro partial-data@eighth")
+    assert contents(folder) == before
+
+
+def test_the_points_of_a_learning_curve_are_of_one_data_set(folder: Path) -> None:
+    write_points(folder, dict.fromkeys(POINTS, "MNIST") | {BEST_STAGE: "digits"})
+    before = contents(folder)
+    ended = run_stage(folder, "stages.learning_curve")
+    assert_one_sentence(ended, "different data sets (MNIST, digits)")
+    assert contents(folder) == before
+
+
+def test_another_network_than_the_best_is_not_analysed(folder: Path, small: Split) -> None:
+    card = ModelCard("convnet", 0.5, small.title, PIXEL_MEAN, PIXEL_STD)
+    write_model(folder / f"models/{BEST_STAGE}.safetensors", ConvNet(), card)
+    before = contents(folder)
+    ended = run_stage(folder, "stages.analyze")
+    assert_one_sentence(ended, f"models/{BEST_STAGE}.safetensors holds a convnet", "a net trained")
+    assert contents(folder) == before
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A process started in the background may ignore Ctrl-C, and its children then do so, too."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_ends_training_with_a_sentence(folder: Path) -> None:
+    write_params(folder, epochs=10_000)
+    before = contents(folder)
+    curve = folder / "plots/loss/train-convnet.csv"
+    process = start(folder, "stages.train", "train-convnet")
+    try:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not curve.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert stderr.strip() == "Stopped. Finished stages are kept: dvc repro goes on from there."
+    assert "train-convnet: epoch 1/10000, " in stdout
+    after = contents(folder)
+    curve_bytes = after.pop("plots/loss/train-convnet.csv")
+    assert curve_bytes.endswith(b"\n")  # whole, as far as it goes
+    assert after == before
