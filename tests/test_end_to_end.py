@@ -93,7 +93,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         folder, **{f"{section}__{key}": short[key] for section in sections for key in short}
     )
     (folder / "dvc.lock").unlink(missing_ok=True)
-    printed = run(folder, sys.executable, "-m", "tools.repro")
+    printed = run(folder, sys.executable, "-m", "tools.repro", "--jobs", "2")
     commit(folder, "ran")
     return folder, printed
 
@@ -162,6 +162,21 @@ def test_a_second_run_does_nothing_and_is_quick(clone: tuple[Path, str]) -> None
     assert "up to date" in printed
     # About 3 s alone on a machine with two cores, which tests have not to themselves.
     assert time.monotonic() - start_s < 15
+    assert run(folder, "git", "status", "--porcelain") == ""
+
+
+def test_stages_side_by_side_give_what_one_alone_gives(clone: tuple[Path, str]) -> None:
+    """Bit for bit: model, metrics, curves and with them dvc.lock are those of the first run."""
+    folder, _ = clone
+    threads = max(1, len(os.sched_getaffinity(0)) // 2)
+    for stage in ("train-convnet", "partial-data@half"):
+        printed = run(
+            folder,
+            *("dvc", "repro", "--force", "--single-item", stage),
+            environment=NO_NETWORK | {"OMP_NUM_THREADS": str(threads)},
+        )
+        assert stages_run(printed) == [stage]
+        assert "epoch 2/2" in printed
     assert run(folder, "git", "status", "--porcelain") == ""
 
 
