@@ -3,12 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mnistpipe.significance import Difference, wilson_interval
 from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH
 
 Metrics = Mapping[str, Any]
 MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
 _NOTHING = "n/a"
 _SCORES = ("train", "train_split", "validation", "test", "test_blurred")
+# What is asked of two runs on the same test images, the first without and the second with.
+QUESTIONS = {
+    "Does blur help ConvNet?": ("train-convnet", "train-augmented"),
+    "Do blur and rotation help Net?": ("train-net", "train-net-augmented"),
+}
 # What the summary takes of each run's metrics.
 RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
 
@@ -78,12 +84,15 @@ def results_table(summary: Metrics) -> str:
     return _table(header, rows, n_text_columns=2)
 
 
-def write_report(summary: Metrics, blur_losses: Sequence[float]) -> str:
+def write_report(
+    summary: Metrics, blur_losses: Sequence[float], answers: Mapping[str, Difference]
+) -> str:
     """REPORT.md as text.
 
     Args:
         summary: from `summarise`.
         blur_losses: validation loss after each epoch of train-augmented.
+        answers: to each of `QUESTIONS`, the difference between its two runs.
 
     """
     data = summary["data"]
@@ -106,6 +115,18 @@ Data set: **{title}**, {data["train"]:,} training, {data["validation"]:,} valida
 Accuracy is the share of the test images that are classified correctly, loss the mean negative
 log-likelihood per image. The last epoch's weights are scored, once.
 
+## How sure is that?
+
+What the number of test images alone leaves open: Wilson's 95 % interval of each accuracy.
+
+{_intervals_table(summary)}
+
+Two runs on the same images are compared image by image, by an exact McNemar test.
+
+{_answers_table(answers)}
+
+All of this is about one seed; another one may differ as well.
+
 ## When does each run settle?
 
 The first epoch whose validation loss is at most 1 % above the run's lowest.
@@ -118,6 +139,28 @@ The first epoch whose validation loss is at most 1 % above the run's lowest.
 
 {_corrections_table(summary)}
 """
+
+
+def _intervals_table(summary: Metrics) -> str:
+    rows = []
+    for stage, run in _trained(summary).items():
+        test = run["test"]
+        low, high = wilson_interval(test["errors"], test["count"])
+        rows.append([f"`{stage}`", f"{test['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"])
+    return _table(["stage", "accuracy", "95 % interval"], rows, n_text_columns=1)
+
+
+def _answers_table(answers: Mapping[str, Difference]) -> str:
+    rows = [
+        [
+            question,
+            f"{answer.verdict}",
+            f"{answer.fixed} fixed, {answer.broken} broken",
+            f"{answer.p_value:.2g}",
+        ]
+        for question, answer in answers.items()
+    ]
+    return _table(["question", "with it", "test images", "p"], rows, n_text_columns=3)
 
 
 def _convergence_table(summary: Metrics) -> str:

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from mnistpipe.artifacts import read_column, read_json, write_bytes, write_json
+from mnistpipe.errors import UserError
 from mnistpipe.params import TRAIN_STAGES
-from mnistpipe.report import RUN_KEYS, summarise, write_report
+from mnistpipe.report import QUESTIONS, RUN_KEYS, summarise, write_report
+from mnistpipe.significance import Difference, compare_predictions
 from stages.cli import run
 
 METRICS = Path("metrics")
@@ -21,8 +25,18 @@ def main() -> None:
         analysis=read_json(METRICS / "analyze.json"),
     )
     blur_losses = read_column(Path("plots/loss/train-augmented.csv"), "validation_loss")
+    answers = {question: _compare(*stages) for question, stages in QUESTIONS.items()}
     write_json(METRICS / "summary.json", summary)
-    write_bytes(Path("REPORT.md"), write_report(summary, blur_losses).encode())
+    write_bytes(Path("REPORT.md"), write_report(summary, blur_losses, answers).encode())
+
+
+def _compare(first: str, second: str) -> Difference:
+    paths = [Path(f"plots/predictions/{stage}.csv") for stage in (first, second)]
+    labels, labels_again = (np.array(read_column(path, "actual"), dtype=np.int64) for path in paths)
+    predicted = [np.array(read_column(path, "predicted"), dtype=np.int64) for path in paths]
+    if not np.array_equal(labels, labels_again):
+        raise UserError(f"{paths[0]} and {paths[1]} are of different test images; run: dvc repro")
+    return compare_predictions(labels, *predicted)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 
 from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
 from mnistpipe.report import MNIST, results_table, summarise, write_report
+from mnistpipe.significance import Difference
 from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH, Reported
 from tests.conftest import ROOT
 
@@ -89,7 +90,26 @@ def row_of(table: str, word: str) -> list[str]:
 
 
 def report_of(dataset: str, blur_losses: list[float]) -> str:
-    return write_report(summary_of(dataset), blur_losses)
+    answers = {
+        "Does blur help ConvNet?": Difference(fixed=30, broken=70, p_value=7.85e-05),
+        "Do blur and rotation help Net?": Difference(fixed=50, broken=20, p_value=0.000437),
+    }
+    return write_report(summary_of(dataset), blur_losses, answers)
+
+
+def test_each_accuracy_has_its_interval() -> None:
+    sure = report_of(MNIST, NO_SPIKE).split("## ")[2]
+    assert row_of(sure, "`train-net-augmented`") == [
+        "`train-net-augmented`",
+        "99.30%",
+        "99.12% to 99.45%",
+    ]
+
+
+def test_the_questions_about_views_are_answered() -> None:
+    report = report_of(MNIST, NO_SPIKE)
+    assert row_of(report, "Does blur help")[1:] == ["worse", "30 fixed, 70 broken", "7.8e-05"]
+    assert row_of(report, "Do blur and rot")[1:] == ["better", "50 fixed, 20 broken", "0.00044"]
 
 
 def test_the_summary_is_a_tree_of_all_stages() -> None:
@@ -270,7 +290,7 @@ def test_every_row_of_a_table_is_as_long_as_its_header(dataset: str) -> None:
     report = report_of(dataset, NO_SPIKE)
     tables = re.findall(r"(?:^\|.*\n)+", report, re.MULTILINE)
     widths = [{len(cells_of(line)) for line in table.splitlines()} for table in tables]
-    assert widths == [{9}, {3}, {2}]
+    assert widths == [{9}, {3}, {4}, {3}, {2}]
     assert [len(table.splitlines()) for table in tables] == [2 + 6, 2 + 6, 2 + 9]
 
 

@@ -1,0 +1,110 @@
+"""The command line: mnistpipe compare REV [REV]."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from mnistpipe.errors import UserError
+from mnistpipe.significance import LEVEL, compare_predictions
+
+PREDICTIONS = Path("plots/predictions")
+
+
+def main() -> None:
+    """Entry point of the `mnistpipe` command."""
+    parser = argparse.ArgumentParser(prog="mnistpipe", description="A study of CNNs on MNIST.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    compare = commands.add_parser(
+        "compare",
+        help="each run's test accuracy before and after",
+        description="Compare the test predictions of each run in two git revisions, image by "
+        "image. Predictions are in git: neither DVC's cache nor a remote is needed.",
+    )
+    compare.add_argument("before", metavar="REV", help="a git revision, such as main or HEAD~1")
+    compare.add_argument(
+        "after", metavar="REV", nargs="?", help="another one (default: the working tree)"
+    )
+    arguments = parser.parse_args()
+    try:
+        print(compare_revisions(arguments.before, arguments.after))
+    except UserError as error:
+        sys.exit(f"ERROR: {error}")
+
+
+def compare_revisions(before: str, after: str | None) -> str:
+    """A table in Markdown with a row for each run that both sides have.
+
+    Raises UserError if a revision does not exist or has no predictions, or if the two sides
+    were tested on different images.
+    """
+    old, new = _predictions(before), _predictions(after)
+    common = [name for name in new if name in old]
+    if not common:
+        raise UserError(f"{before} and {after or 'the working tree'} have no run in common.")
+    rows = [
+        "| run | before | after | fixed | broken | p | |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for name in common:
+        (labels, first), (labels_after, second) = old[name], new[name]
+        if not np.array_equal(labels, labels_after):
+            raise UserError(
+                f"{name}: the two sides were tested on different images, {len(labels):,} and "
+                f"{len(labels_after):,}; their accuracies do not compare."
+            )
+        difference = compare_predictions(labels, first, second)
+        rows.append(
+            f"| {name} | {np.mean(first == labels):.2%} | {np.mean(second == labels):.2%} "
+            f"| {difference.fixed} | {difference.broken} | {difference.p_value:.2g} "
+            f"| {difference.verdict} |"
+        )
+    note = (
+        f"Test images fixed and broken; p by the exact McNemar test, each run by itself, called "
+        f"better or worse below {LEVEL}. One seed a side: another seed may differ, too."
+    )
+    return "\n".join([*rows, "", note])
+
+
+def _predictions(revision: str | None) -> dict[str, tuple[Int64[ndarray, " n"], ...]]:
+    """Labels and predictions of each run in a revision, or in the working tree."""
+    if revision is None:
+        texts = {path.stem: path.read_text() for path in sorted(PREDICTIONS.glob("*.csv"))}
+    else:
+        listed = _git("ls-tree", "--name-only", revision, f"{PREDICTIONS.as_posix()}/")
+        texts = {
+            Path(name).stem: _git("show", f"{revision}:./{name}") for name in listed.splitlines()
+        }
+    if not texts:
+        raise UserError(
+            f"{revision or 'the working tree'} has no files in {PREDICTIONS}; run the study "
+            "there first, and commit them, or name another revision."
+        )
+    return {name: _parse(name, text) for name, text in texts.items()}
+
+
+def _parse(name: str, text: str) -> tuple[Int64[ndarray, " n"], ...]:
+    header, *lines = text.splitlines() or [""]
+    try:
+        columns = np.array([line.split(",") for line in lines], dtype=np.int64)
+        labels, predicted = columns.T
+    except ValueError as error:
+        raise UserError(f"{PREDICTIONS}/{name}.csv is not a table of predictions.") from error
+    if header != "actual,predicted":
+        raise UserError(f"{PREDICTIONS}/{name}.csv should have the columns actual,predicted.")
+    return labels, predicted
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S607
+    if done.returncode != 0:
+        raise UserError(f"git {words[0]}: {done.stderr.strip().removeprefix('fatal: ')}.")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mnistpipe.cli import compare_revisions, main
+from mnistpipe.errors import UserError
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)  # noqa: S607
+
+
+def write_predictions(folder: Path, name: str, rows: list[tuple[int, int]]) -> None:
+    path = folder / "plots" / "predictions" / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["actual,predicted", *(f"{actual},{predicted}" for actual, predicted in rows)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Net gets 2 of 10 images right in the first commit, and 9 in the second."""
+    monkeypatch.chdir(tmp_path)
+    git(tmp_path, "init", "--initial-branch=main")
+    git(tmp_path, "config", "user.name", "test")
+    git(tmp_path, "config", "user.email", "test@example.org")
+    for message, n_right in (("before", 2), ("after", 9)):
+        rows = [(i, i if i < n_right else 0) for i in range(1, 10)] + [(0, 0 if n_right > 2 else 1)]
+        write_predictions(tmp_path, "train-net", rows)
+        git(tmp_path, "add", "--all")
+        git(tmp_path, "commit", "--message", message)
+        git(tmp_path, "tag", message)
+    return tmp_path
+
+
+def row_of(table: str, run: str) -> list[str]:
+    (line,) = [line for line in table.splitlines() if line.startswith(f"| {run} ")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+@pytest.mark.usefixtures("repo")
+def test_two_revisions_are_compared_image_by_image() -> None:
+    assert row_of(compare_revisions("before", "after"), "train-net") == [
+        "10.00%",
+        "90.00%",
+        "8",
+        "0",
+        "0.0078",
+        "better",
+    ]
+    assert row_of(compare_revisions("after", "before"), "train-net")[-1] == "worse"
+    assert row_of(compare_revisions("after", "HEAD"), "train-net")[2:] == [
+        "0",
+        "0",
+        "1",
+        "within noise",
+    ]
+
+
+def test_the_working_tree_is_the_default(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions(repo, "train-net", [(i % 10, i % 10) for i in range(1, 11)])
+    write_predictions(repo, "partial-data@half", [(0, 0)])  # new: there is nothing to compare
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["mnistpipe", "compare", "HEAD"])
+        main()
+    printed = capsys.readouterr().out
+    assert row_of(printed, "train-net")[:4] == ["90.00%", "100.00%", "1", "0"]
+    assert "half" not in printed
+    assert "exact McNemar test" in printed
+
+
+def test_what_cannot_be_compared_is_one_sentence(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="git ls-tree: Not a valid object name nowhere"):
+        compare_revisions("nowhere", None)
+    write_predictions(repo, "train-net", [(1, 1)])
+    with pytest.raises(UserError, match="tested on different images, 10 and 1"):
+        compare_revisions("before", None)
+    write_predictions(repo, "train-net", [])
+    with pytest.raises(UserError, match="not a table of predictions"):
+        compare_revisions("before", None)
+    (repo / "plots/predictions/train-net.csv").unlink()
+    with pytest.raises(UserError, match="the working tree has no files in plots/predictions"):
+        compare_revisions("before", None)
+    monkeypatch.setattr("sys.argv", ["mnistpipe", "compare", "before"])
+    with pytest.raises(SystemExit, match="ERROR: the working tree has no files"):
+        main()
+    write_predictions(repo, "train-convnet", [(1, 1)])
+    with pytest.raises(UserError, match="no run in common"):
+        compare_revisions("before", None)
+
+
+def test_outside_of_a_repository_git_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(UserError, match="not a git repository"):
+        compare_revisions("HEAD", None)
