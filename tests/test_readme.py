@@ -47,6 +47,15 @@ def test_the_map_names_every_file_once_and_nothing_else() -> None:
     assert all(any(PurePath(file).match(pattern) for file in files) for pattern in globs)
 
 
+def test_modules_import_only_from_the_lines_below_them_in_the_map() -> None:
+    order = re.findall(r"^\| `mnistpipe/(\w+)\.py` \|", README, re.MULTILINE)
+    for place, module in enumerate(order):
+        source = (ROOT / "mnistpipe" / f"{module}.py").read_text(encoding="utf-8")
+        imported = set(re.findall(r"^\s*(?:from|import) mnistpipe\.(\w+)", source, re.MULTILINE))
+        assert imported <= set(order[place + 1 :]), module
+        assert not re.findall(r"^\s*(?:from|import) (?:stages|tools|tests)", source, re.MULTILINE)
+
+
 def test_every_module_has_its_tests() -> None:
     modules = {path.stem for path in (ROOT / "mnistpipe").glob("*.py")} - {"__init__", "errors"}
     tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
