@@ -20,7 +20,7 @@ def main() -> None:
         if not path.exists():
             raise UserError(
                 f"{path} is missing, a point of the learning curve; add it to the deps of "
-                f"learning-curve in dvc.yaml if it is not there, and run: dvc repro {stage}"
+                f"learning-curve in dvc.yaml if it is not there, and run: dvc repro"
             )
         runs[name] = read_json(path, ["dataset", "examples", "train", "test"])
     datasets = {run["dataset"] for run in runs.values()}

@@ -92,6 +92,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     change_params(
         folder, **{f"{section}__{key}": short[key] for section in sections for key in short}
     )
+    change_params(folder, data__dataset="mnist", data__fallback="digits")
     (folder / "dvc.lock").unlink(missing_ok=True)
     printed = run(folder, sys.executable, "-m", "tools.repro", "--jobs", "2")
     commit(folder, "ran")
@@ -120,7 +121,7 @@ def test_every_stage_runs_once_and_writes_its_files(clone: tuple[Path, str]) -> 
         assert len((folder / f"plots/predictions/{stage}.csv").read_text().splitlines()) == 360
     summary = read(folder / "metrics/summary.json")
     assert summary["data"]["test"] == 359
-    assert list(summary["partial-data"]) == ["half", "quarter", "eighth", "sixteenth"]
+    assert [f"partial-data@{name}" for name in summary["partial-data"]] == TRAINING[4:]
     for run_ in [*(summary[stage] for stage in TRAIN_STAGES), *summary["partial-data"].values()]:
         for scored in ("train", "validation", "test"):
             score = run_[scored]
@@ -160,8 +161,8 @@ def test_a_second_run_does_nothing_and_is_quick(clone: tuple[Path, str]) -> None
     printed = run(folder, "dvc", "repro")
     assert stages_run(printed) == []
     assert "up to date" in printed
-    # About 3 s alone on a machine with two cores, which tests have not to themselves.
-    assert time.monotonic() - start_s < 15
+    # It takes 2 to 3 s alone on a machine with two cores; tests do not have it to themselves.
+    assert time.monotonic() - start_s < 30
     assert run(folder, "git", "status", "--porcelain") == ""
 
 
@@ -229,11 +230,11 @@ def test_two_branches_compare_even_without_the_cache(repo: Path, tmp_path: Path)
 def test_another_fraction_is_two_lines_and_one_stage(repo: Path) -> None:
     pipeline = (repo / "dvc.yaml").read_text(encoding="utf-8")
     line = "      - metrics/partial-data@half.json\n"
-    with_third = pipeline.replace(line, line + line.replace("half", "third"))
+    with_third = pipeline.replace(line, line + line.replace("half", "two-fifths"))
     (repo / "dvc.yaml").write_text(with_third, encoding="utf-8")
-    change_params(repo, partial_data__fractions__third=0.3333)
+    change_params(repo, **{"partial_data__fractions__two-fifths": 0.4})
     stages = stages_run(run(repo, "dvc", "repro"))
-    assert stages == ["partial-data@third", "learning-curve", "report"]
+    assert stages == ["partial-data@two-fifths", "learning-curve", "report"]
 
 
 def test_an_edit_of_a_figure_trains_nothing(repo: Path) -> None:

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from mnistpipe.errors import UserError
 from mnistpipe.params import TRAIN_STAGES, Params, load_params, sweep_stages
-from tests.conftest import ROOT
+from tests.conftest import PARAMS_FILE, ROOT
 
-OWN_FILE = ROOT / "params.yaml"
-OWN_TEXT = OWN_FILE.read_text(encoding="utf-8")
+OWN_TEXT = PARAMS_FILE.read_text(encoding="utf-8")
 # Left out of the comparison below: the write-up knows neither.
 NEW_IN_THIS_STUDY = {"min_steps", "precision"}
 
@@ -42,8 +41,16 @@ def without_lines(first: str, after: str) -> str:
     return "".join(lines[:start] + lines[end:])
 
 
-def test_the_repositorys_own_file_has_the_write_ups_recipes() -> None:
-    params = load_params(OWN_FILE)
+@pytest.mark.defaults
+def test_the_repositorys_own_file_is_the_write_ups_study() -> None:
+    assert load_params(ROOT / "params.yaml") == load_params(PARAMS_FILE), (
+        "params.yaml is not the write-up's study any more. On a branch of your own that is as it "
+        "should be: leave this test out with make test PYTEST_ARGS='-m \"not defaults\"'"
+    )
+
+
+def test_the_write_ups_study_has_its_recipes() -> None:
+    params = load_params(PARAMS_FILE)
     shared = {
         "dropout": 0.5,
         "batch_size": 32,
@@ -77,7 +84,7 @@ def test_the_repositorys_own_file_has_the_write_ups_recipes() -> None:
 
 
 def test_nothing_read_can_be_changed_afterwards() -> None:
-    params = load_params(OWN_FILE)
+    params = load_params(PARAMS_FILE)
     with pytest.raises(ValueError, match="frozen"):
         params.train_net.epochs = 1
 
@@ -249,7 +256,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_each_stage_has_its_recipe_and_fraction() -> None:
-    params = load_params(OWN_FILE)
+    params = load_params(PARAMS_FILE)
     assert params.training_run("train-convnet") == (params.train_convnet, 1.0)
     assert params.training_run("train-augmented") == (params.train_augmented, 1.0)
     assert params.training_run("train-net") == (params.train_net, 1.0)
@@ -267,7 +274,7 @@ def test_each_stage_has_its_recipe_and_fraction() -> None:
     ["train-resnet", "partial-data", "partial-data@", "partial-data@third", "train-net@half", ""],
 )
 def test_an_unknown_stage_is_refused_with_a_list_of_those_there_are(stage: str) -> None:
-    params = load_params(OWN_FILE)
+    params = load_params(PARAMS_FILE)
     with pytest.raises(UserError) as caught:
         params.training_run(stage)
     known = ", ".join([*TRAIN_STAGES, "partial-data@half, partial-data@quarter"])

@@ -6,10 +6,10 @@ from mnistpipe.augment import blur
 from mnistpipe.evaluation import normalise, to_pixels
 from mnistpipe.models import build_network
 from mnistpipe.params import Recipe, load_params
-from tests.conftest import ROOT
+from tests.conftest import PARAMS_FILE
 from tools.reference import PilImages, plain_network, train_reference
 
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = load_params(PARAMS_FILE)
 RECIPES = [PARAMS.train_convnet, PARAMS.train_net]
 
 

@@ -7,7 +7,7 @@ from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
 from mnistpipe.report import MNIST, results_table, summarise, write_report
 from mnistpipe.significance import Difference
 from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH, Reported
-from tests.conftest import ROOT
+from tests.conftest import PARAMS_FILE
 
 DIGITS = "scikit-learn digits (not MNIST)"
 NO_SPIKE = [0.5, 0.4, 0.3, 0.2]
@@ -308,6 +308,6 @@ def test_the_write_ups_numbers_are_its_tables(
 
 
 def test_the_write_ups_runs_are_stages_of_ours() -> None:
-    assert list(REPORTED) == [*TRAIN_STAGES, *sweep_stages(load_params(ROOT / "params.yaml"))]
+    assert list(REPORTED) == [*TRAIN_STAGES, *sweep_stages(load_params(PARAMS_FILE))]
     assert set(REPORTED_CONVERGENCE) <= set(REPORTED)
     assert REPORTED_SPIKE_EPOCH == 3

@@ -6,7 +6,7 @@ import pytest
 
 from mnistpipe.artifacts import write_json
 from mnistpipe.params import BEST_STAGE, TRAIN_STAGES, load_params, sweep_stages
-from tests.conftest import ROOT
+from tests.conftest import PARAMS_FILE, ROOT
 from tools import repro
 
 
@@ -24,7 +24,7 @@ def test_jobs_are_counted_from_one(jobs: str) -> None:
 
 
 def test_the_longest_stage_is_started_first() -> None:
-    params = load_params(ROOT / "params.yaml")
+    params = load_params(PARAMS_FILE)
     stages = [*TRAIN_STAGES, *sweep_stages(params)]
     costs = {stage: repro._rough_cost(params, stage) for stage in stages}
     assert max(costs, key=lambda stage: costs[stage]) == BEST_STAGE

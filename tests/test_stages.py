@@ -24,7 +24,7 @@ from mnistpipe.model_files import ModelCard, write_model
 from mnistpipe.models import ConvNet
 from mnistpipe.params import BEST_STAGE, TRAIN_STAGES
 from mnistpipe.split import Labelled, Split, split_dataset
-from tests.conftest import ROOT
+from tests.conftest import PARAMS_FILE, ROOT
 
 TIMEOUT_S = 120
 SCORED = ("train", "train_split", "validation", "test")
@@ -60,7 +60,7 @@ def run_stage(folder: Path, *words: str) -> Ended:
 
 def write_params(folder: Path, **recipe: object) -> dict[str, Any]:
     """The study's own, with short recipes."""
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params: dict[str, Any] = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
     recipe = {"epochs": 2, "batch_size": 8, "min_steps": 0} | recipe
     for name in TRAIN_STAGES:
         params[name] |= recipe
@@ -295,7 +295,7 @@ def test_a_missing_point_of_the_learning_curve_is_named(folder: Path) -> None:
     write_points(folder, dict.fromkeys([*POINTS[:2], POINTS[3], BEST_STAGE], "MNIST"))
     before = contents(folder)
     ended = run_stage(folder, "stages.learning_curve")
-    assert_one_sentence(ended, "metrics/partial-data@eighth.json", "dvc repro partial-data@eighth")
+    assert_one_sentence(ended, "metrics/partial-data@eighth.json", "run: dvc repro")
     assert contents(folder) == before
 
 

@@ -17,7 +17,7 @@ from mnistpipe.training import (
     new_network,
     split_batches,
 )
-from tests.conftest import ROOT
+from tests.conftest import PARAMS_FILE, ROOT
 
 
 def changed(recipe: Recipe, **fields: object) -> Recipe:
@@ -101,7 +101,7 @@ def test_min_steps_repeats_small_sets_and_leaves_large_ones(recipe: Recipe) -> N
 
 
 def test_min_steps_leave_the_write_ups_runs_on_mnist_as_they_are() -> None:
-    params = load_params(ROOT / "params.yaml")
+    params = load_params(PARAMS_FILE)
     for stage in [*TRAIN_STAGES, *sweep_stages(params)]:
         recipe, fraction = params.training_run(stage)
         assert count_passes(round(51_000 * fraction), recipe) == 1
@@ -152,7 +152,7 @@ def test_one_epoch_of_net_on_mnist_is_better_than_nine_in_ten(mnist_mirror: Path
     )
     training = Examples(train_images[:51_000], train_labels[:51_000].long())
     test = Examples(test_images, test_labels.long())
-    recipe = changed(load_params(ROOT / "params.yaml").train_net, epochs=1, min_steps=0)
+    recipe = changed(load_params(PARAMS_FILE).train_net, epochs=1, min_steps=0)
     engine = start_engine(recipe.precision)
     network = new_network(recipe, engine)
     (record,) = fit(network, training, test, recipe, engine)

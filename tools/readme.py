@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnistpipe.artifacts import read_json, write_bytes
 from mnistpipe.errors import UserError
-from mnistpipe.report import results_table
+from mnistpipe.report import MNIST, results_table
 from stages.cli import run
 
 README = Path("README.md")
@@ -24,11 +24,14 @@ START, END = "<!-- results: written by make readme -->\n", "<!-- end of results 
 def main() -> None:
     """Rewrite what lies between the two marks, and nothing else."""
     summary = read_json(SUMMARY)
+    if summary["data"]["dataset"] != MNIST:
+        raise UserError(f"{SUMMARY} is not about MNIST; run make repro with the real files first.")
+    missing = [str(picture) for picture in PICTURES if not picture.exists()]
+    if missing:
+        raise UserError(f"{', '.join(missing)} missing; run: make repro")
     text = README.read_text(encoding="utf-8")
     write_bytes(README, with_results(text, results_table(summary)).encode())
     for picture in PICTURES:
-        if not picture.exists():
-            raise UserError(f"{picture} is missing; run: make repro")
         write_bytes(Path("docs") / picture.name, picture.read_bytes())
 
 
