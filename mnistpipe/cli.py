@@ -65,7 +65,8 @@ def compare_revisions(before: str, after: str | None) -> str:
         )
     note = (
         f"Test images fixed and broken; p by the exact McNemar test, each run by itself, called "
-        f"better or worse below {LEVEL}. One seed a side: another seed may differ, too."
+        f"better or worse below {LEVEL}. One seed a side: another seed may differ, too. Choose by "
+        "the validation set and look here once: what the test set chose, it no longer tests."
     )
     return "\n".join([*rows, "", note])
 

@@ -47,6 +47,7 @@ REPORTED = {
     "partial-data@eighth": Reported("1/8 of the data", 8902, 0.4559, 45020, 0.4020),
     "partial-data@sixteenth": Reported("1/16 of the data", 6586, 1.1196, 33276, 0.9592),
 }
-# Where it saw the curves of section 5 flatten, and an upward spike in the one with blur.
+# Where it saw the curves of section 5 flatten (ConvNet's at 10; a page on, both at 12), and an
+# upward spike in the one with blur.
 REPORTED_CONVERGENCE = {"train-convnet": 10, "train-augmented": 12}
 REPORTED_SPIKE_EPOCH = 3

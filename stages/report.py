@@ -7,7 +7,7 @@ import numpy as np
 from mnistpipe.artifacts import read_column, read_json, write_bytes, write_json
 from mnistpipe.errors import UserError
 from mnistpipe.params import TRAIN_STAGES
-from mnistpipe.report import QUESTIONS, RUN_KEYS, summarise, write_report
+from mnistpipe.report import ANALYSIS_KEYS, QUESTIONS, RUN_KEYS, summarise, write_report
 from mnistpipe.significance import Difference, compare_predictions
 from stages.cli import run
 
@@ -22,7 +22,7 @@ def main() -> None:
         sizes=read_json(METRICS / "prepare-split.json"),
         runs=runs,
         sweep={name: run for name, run in curve.items() if name != "full"},
-        analysis=read_json(METRICS / "analyze.json"),
+        analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
     )
     blur_losses = read_column(Path("plots/loss/train-augmented.csv"), "validation_loss")
     answers = {question: _compare(*stages) for question, stages in QUESTIONS.items()}

@@ -160,11 +160,28 @@ def test_steps_over_the_vector_are_steps_over_each_parameter(
         torch.testing.assert_close(moved, twin)
 
 
-def test_freed_memory_may_be_kept_twice() -> None:
+def test_glibc_is_told_to_keep_large_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Libc:
+        @staticmethod
+        def mallopt(option: int, value: int) -> int:
+            asked.append((option, value))
+            return 1
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Libc)
     keep_freed_memory()
-    before = torch.arange(3_000_000).sum()
+    # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h, to one GiB.
+    assert sorted(asked) == [(-3, 1 << 30), (-1, 1 << 30)]
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())  # a C library without mallopt
     keep_freed_memory()
-    assert torch.arange(3_000_000).sum() == before == 4_499_998_500_000
+
+
+def test_freed_memory_may_really_be_kept_twice() -> None:
+    keep_freed_memory()
+    keep_freed_memory()
+    assert torch.arange(3_000_000).sum() == 4_499_998_500_000  # and memory still works
 
 
 def test_elsewhere_than_on_linux_the_allocator_is_left_alone(

@@ -86,6 +86,7 @@ def test_params_are_the_sections_that_the_stage_reads(name: str, params: list[st
 def sections_read(script: Path) -> set[str]:
     """The attributes taken from what `load_params` returns, by name, in a stage's script."""
     source = script.read_text(encoding="utf-8")
+    assert not re.search(r"= load_params\(\)$", source, re.MULTILINE), "name the section at once"
     return set(re.findall(r"load_params\(\)\.(\w+)", source)) | set(
         re.findall(r"(\w+)\(load_params\(\)\)", source)
     )

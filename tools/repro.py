@@ -29,6 +29,8 @@ def main() -> None:
     parser.add_argument("stages", nargs="*", help="these and what they need (default: all)")
     arguments = parser.parse_args()
     jobs: int = arguments.jobs
+    if jobs > 1 and arguments.stages:
+        parser.error("--jobs is for the whole study; leave it or the stages out")
     params = load_params()
 
     # Ctrl-C reaches DVC and its stage by itself: they end in their own way, and we wait for them.
@@ -38,7 +40,7 @@ def main() -> None:
     status = 0
     if params.data.dataset == "mnist" and _holds_a_fallback():
         status = _dvc(["repro", "--force", "--single-item", "fetch-data"])
-    if jobs > 1 and not arguments.stages and status == 0:
+    if jobs > 1 and status == 0:
         status = _dvc(["repro", "prepare-split"]) or _train_side_by_side(params, jobs, stopped)
     if status == 0 and not stopped.is_set():
         status = _dvc(["repro", *arguments.stages])
