@@ -46,6 +46,10 @@ def start_engine(precision: Literal["auto", "fp32", "bf16"]) -> Engine:
             "use auto or fp32."
         )
     keep_freed_memory()
+    # Both concern GPUs alone: fp32 means fp32 and not TF32, and convolutions give the same bits
+    # each time.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
     return Engine(device, "bf16" if native and precision != "fp32" else "fp32")
 
 

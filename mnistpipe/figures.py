@@ -52,7 +52,7 @@ def draw_learning_curve(points: Sequence[Point], dataset: str) -> Figure:
     )
     axes.set_xticks(examples, [f"{point.examples:,}\n({point.name})" for point in points])
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", alpha=0.3)

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
-N_CLASSES = 10
+from mnistpipe.split import N_CLASSES
 
 
 class Classifier(nn.Module):

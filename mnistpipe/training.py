@@ -67,7 +67,7 @@ def fit(
         on_batch: called with the number of images, views included, after each step.
 
     Raises:
-        UserError: if the loss is no longer a finite number.
+        UserError: if a loss is no longer a finite number, or if there are fewer than two examples.
 
     """
     optimizer = _build_optimizer(network, recipe)
@@ -78,6 +78,11 @@ def fit(
         training_loss = _train_epoch(network, training, recipe, engine, optimizer, epoch, on_batch)
         predictions = predict(network, validation_pixels, recipe.test_batch_size)
         result = score(predictions.logits, validation.labels)
+        if not math.isfinite(result.loss):
+            raise UserError(
+                f"The validation loss became {result.loss} after epoch {epoch}: "
+                "lr is probably too large for this optimizer."
+            )
         schedule.step()
         yield Epoch(epoch, float(lr), training_loss, result.loss, result.accuracy)
 

@@ -35,7 +35,8 @@ class Progress:
     def epoch(self, epoch: Epoch) -> None:
         """Another epoch is done and scored."""
         if not self._bar.disable:
-            self._bar.set_description(f"{self._stage} epoch {epoch.epoch}/{self._n_epochs}")
+            running = min(epoch.epoch + 1, self._n_epochs)
+            self._bar.set_description(f"{self._stage} epoch {running}/{self._n_epochs}")
             self._bar.set_postfix(validation=f"{epoch.validation_accuracy:.2%}")
             return
         elapsed_s = time.monotonic() - self._start_s

@@ -1,6 +1,7 @@
 """Train the network of one section of params.yaml: python -m stages.train STAGE."""
 
 import sys
+from contextlib import closing
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
@@ -45,13 +46,12 @@ def main() -> None:
     curve: list[Epoch] = []
     columns = [*(field.name for field in fields(Epoch)), "dataset"]
     images_per_epoch = len(training) * len(recipe.views) * count_passes(len(training), recipe)
-    progress = Progress(stage, recipe.epochs, recipe.epochs * images_per_epoch)
-    for epoch in fit(network, training, validation, recipe, engine, progress.batch):
-        curve.append(epoch)
-        rows = [(*astuple(done), split.title) for done in curve]
-        write_csv(Path(f"plots/loss/{stage}.csv"), columns, rows)
-        progress.epoch(epoch)
-    progress.close()
+    with closing(Progress(stage, recipe.epochs, recipe.epochs * images_per_epoch)) as progress:
+        for epoch in fit(network, training, validation, recipe, engine, progress.batch):
+            curve.append(epoch)
+            rows = [(*astuple(done), split.title) for done in curve]
+            write_csv(Path(f"plots/loss/{stage}.csv"), columns, rows)
+            progress.epoch(epoch)
 
     test = on_device(split.test)
     test_pixels = to_pixels(test.images)

@@ -116,6 +116,17 @@ def test_a_diverging_run_stops_with_epoch_batch_and_cause(
         list(fit(network, examples, examples, recipe, engine))
 
 
+def test_a_validation_loss_that_is_no_number_stops_the_run(
+    recipe: Recipe, engine: Engine, examples: Examples
+) -> None:
+    """Batch norm trains on the batch's statistics but is scored by the running ones."""
+    recipe = changed(recipe, network="net", epochs=1)
+    network = new_network(recipe, engine)
+    torch.nn.init.constant_(network.get_submodule("norm1").get_buffer("running_var"), -1e9)
+    with pytest.raises(UserError, match="validation loss became nan after epoch 1: lr is"):
+        list(fit(network, examples, examples, recipe, engine))
+
+
 def test_convergence_is_the_first_epoch_within_one_percent() -> None:
     assert convergence_epoch([2.0, 1.02, 1.009, 1.0, 1.2]) == 3
     assert convergence_epoch([1.0]) == 1
