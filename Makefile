@@ -5,7 +5,8 @@
 # make check   formatting, lint rules and types
 # make plots   write dvc_plots/index.html with every curve and picture
 # make bench   time the training engine against a plain loop (QUICK=1: roughly, in two minutes;
-#              GROWTH=1: time and memory against the number of images, views and threads)
+#              GROWTH=1: time and memory against the number of images, views and threads;
+#              PROFILE=train-net: where the time goes)
 # make readme  bring README's table and pictures up to date with the last run
 
 PYTHON ?= python3
@@ -33,7 +34,7 @@ plots: .venv/installed
 	@$(BIN)/dvc plots show
 
 bench: .venv/installed
-	@$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth)
+	@$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(PROFILE),--profile $(PROFILE))
 
 readme: .venv/installed
 	@$(BIN)/python -m tools.readme

@@ -1,4 +1,4 @@
-"""Time the training engine against a plain loop: python -m tools.bench [--quick | --growth].
+"""Time the training engine against a plain loop: python -m tools.bench.
 
 Every measurement is a process of its own, and the two sides take turns. Both train the same
 network by the same recipe on random images with the same number of threads: ours on three times as
@@ -20,8 +20,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import torch
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from mnistpipe.engine import Engine, start_engine
@@ -75,12 +75,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the training engine.")
     parser.add_argument("--quick", action="store_true", help="under two minutes, less exact")
     parser.add_argument("--growth", action="store_true", help="time and memory against size")
+    parser.add_argument(
+        "--profile", choices=TRAIN_STAGES, help="where a stage's training time goes"
+    )
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         print(json.dumps(asdict(_measure(**json.loads(arguments.measure)))))
     elif arguments.growth:
         print_growth()
+    elif arguments.profile:
+        print_profile(arguments.profile)
     else:
         print_comparison(QUICK if arguments.quick else FULL)
 
@@ -149,6 +154,24 @@ def print_growth() -> None:
     print(json.dumps(rows))
 
 
+def print_profile(stage: str) -> None:
+    """The operations that take most of a hundred training steps, each without those it calls."""
+    recipe = _short_recipe(stage)
+    engine = start_engine(recipe.precision)
+    examples = _random_examples(100 * recipe.batch_size, engine)
+    epochs = _fit(recipe, examples, engine)
+    next(epochs)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        next(epochs)
+    events = sorted(profiler.key_averages(), key=lambda e: e.self_cpu_time_total, reverse=True)
+    total_us = sum(event.self_cpu_time_total for event in events)
+    print(f"{_machine()}\n\n| operation of {stage} | share of the time | calls per step |")
+    print("| --- | ---: | ---: |")
+    for event in events[:12]:
+        share = event.self_cpu_time_total / total_us
+        print(f"| `{event.key}` | {share:.1%} | {event.count / 100:.0f} |")
+
+
 def _in_a_process(
     side: str, stage: str, n_images: int, n_threads: int, n_workers: int
 ) -> Measurement:
@@ -171,23 +194,18 @@ def _in_a_process(
 def _measure(side: str, stage: str, n_images: int, n_threads: int, n_workers: int) -> Measurement:
     """Train for two epochs and time the second."""
     torch.set_num_threads(n_threads)
-    recipe, _ = load_params().training_run(stage)
-    recipe = recipe.model_copy(update={"epochs": 2, "min_steps": 0})
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (n_images, 28, 28), dtype=np.uint8)
-    labels = generator.integers(0, 10, n_images)
+    recipe = _short_recipe(stage)
     engine = start_engine(recipe.precision) if side == "ours" else None
     epochs: Iterator[object]
     if engine is None:
         from tools.reference import train_reference  # noqa: PLC0415 (ours runs without torchvision)
 
-        epochs = train_reference(images, labels, recipe, n_workers)
-    else:
-        examples = Examples(
-            torch.from_numpy(images).to(engine.device), torch.from_numpy(labels).to(engine.device)
+        examples = _random_examples(n_images, Engine(torch.device("cpu"), "fp32"))
+        epochs = train_reference(
+            examples.images.numpy(), examples.labels.numpy(), recipe, n_workers
         )
-        few = Examples(examples.images[:10], examples.labels[:10])
-        epochs = fit(new_network(recipe, engine), examples, few, recipe, engine)
+    else:
+        epochs = _fit(recipe, _random_examples(n_images, engine), engine)
     next(epochs)
     start_s = time.perf_counter()
     next(epochs)
@@ -199,6 +217,23 @@ def _measure(side: str, stage: str, n_images: int, n_threads: int, n_workers: in
         precision=engine.precision if engine else "fp32",
         flops_share=images_per_s * _flops_per_image(recipe) / _matmul_rate(engine),
     )
+
+
+def _short_recipe(stage: str) -> Recipe:
+    recipe, _ = load_params().training_run(stage)
+    return recipe.model_copy(update={"epochs": 2, "min_steps": 0})
+
+
+def _random_examples(n_images: int, engine: Engine) -> Examples:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (n_images, 28, 28), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, 10, (n_images,), generator=generator)
+    return Examples(images.to(engine.device), labels.to(engine.device))
+
+
+def _fit(recipe: Recipe, examples: Examples, engine: Engine) -> Iterator[object]:
+    few = Examples(examples.images[:10], examples.labels[:10])  # next to no validation
+    return fit(new_network(recipe, engine), examples, few, recipe, engine)
 
 
 def _flops_per_image(recipe: Recipe) -> float:
