@@ -1,6 +1,7 @@
 """Shared by all tests: shapes are enforced, data sets are tiny, engines are small."""
 
 import os
+import subprocess
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -20,6 +21,18 @@ from mnistpipe.split import Labelled, Split, split_dataset  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 PARAMS_FILE = ROOT / "tests" / "params.yaml"  # the write-up's study, whatever a branch changes
+
+
+def tracked_files() -> list[str]:
+    """The files of the working tree that git tracks or would add, as paths below ROOT."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [file for file in listed.stdout.splitlines() if (ROOT / file).exists()]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
-from tests.conftest import ROOT
+from tests.conftest import ROOT, tracked_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -44,11 +44,9 @@ def run(
 
 def copy_of_the_working_tree(folder: Path) -> Path:
     """A repository with one commit that holds the files git tracks here, as they are now."""
-    files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").split("\n")
-    for file in filter(None, files):
-        if (ROOT / file).exists():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / file, folder / file)
+    for file in tracked_files():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, folder / file)
     run(folder, "git", "init", "--quiet", "--initial-branch=main")
     run(folder, "git", "config", "user.name", "test")
     run(folder, "git", "config", "user.email", "test@example.org")

@@ -1,5 +1,4 @@
 import re
-import subprocess
 from pathlib import PurePath
 
 import pytest
@@ -7,21 +6,10 @@ import pytest
 from mnistpipe.artifacts import read_json
 from mnistpipe.errors import UserError
 from mnistpipe.report import results_table
-from tests.conftest import ROOT
+from tests.conftest import ROOT, tracked_files
 from tools.readme import END, PICTURES, START, with_results
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def tracked_files() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [file for file in listed.stdout.splitlines() if (ROOT / file).exists()]
 
 
 def test_the_results_table_is_the_summarys() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from mnistpipe.artifacts import write_json
 from mnistpipe.params import BEST_STAGE, TRAIN_STAGES, load_params, sweep_stages
+from stages.prepare_split import RAW
 from tests.conftest import PARAMS_FILE, ROOT
 from tools import repro
 
@@ -37,7 +38,7 @@ def test_a_fallback_is_seen_by_what_the_raw_folder_says(
     monkeypatch.chdir(tmp_path)
     assert not repro._holds_a_fallback()
     for name, fallback in (("mnist", False), ("digits", True)):
-        write_json(repro.RAW / "source.json", {"dataset": name})
+        write_json(RAW / "source.json", {"dataset": name})
         assert repro._holds_a_fallback() == fallback
-    (repro.RAW / "source.json").write_text("{")
+    (RAW / "source.json").write_text("{")
     assert repro._holds_a_fallback()  # damaged: asking again mends it

@@ -1,4 +1,4 @@
-"""Reproduce the study: python -m tools.repro [--jobs N] [STAGE ...].
+"""Reproduce the study: python -m tools.repro [--jobs N | STAGE ...].
 
 Checks the whole of params.yaml, since DVC runs no stage for a section that it does not know;
 asks for MNIST again while a fallback is in its place; then leaves the work to DVC.
@@ -17,8 +17,8 @@ from mnistpipe.datasets import SOURCE_FILE, read_source
 from mnistpipe.errors import UserError
 from mnistpipe.params import TRAIN_STAGES, Params, load_params, sweep_stages
 from stages.cli import run
+from stages.prepare_split import RAW
 
-RAW = Path("data/raw")
 DVC = [sys.executable, "-m", "dvc"]
 
 
@@ -90,18 +90,16 @@ def _dvc(words: list[str], threads: int | None = None) -> int:
     # The stages' `python` is the one that runs this, whether its environment is active or not.
     folder = str(Path(sys.executable).parent)
     environment["PATH"] = os.pathsep.join([folder, environment.get("PATH", os.defpath)])
-    if threads is None:
-        return subprocess.Popen([*DVC, *words], env=environment).wait()
-    environment["OMP_NUM_THREADS"] = str(threads)
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
     process = subprocess.Popen(
         [*DVC, *words],
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=None if threads is None else subprocess.PIPE,
+        stderr=None if threads is None else subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout is not None  # noqa: S101 (it was asked for)
-    for line in process.stdout:
+    for line in process.stdout or ():
         sys.stdout.write(line)
         sys.stdout.flush()
     return process.wait()
