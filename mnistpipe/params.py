@@ -1,8 +1,9 @@
 """params.yaml as frozen, strict models: a wrong key, type or range is one clear sentence."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -15,11 +16,13 @@ PARAMS_FILE = Path("params.yaml")
 TRAIN_STAGES = ("train-convnet", "train-augmented", "train-net", "train-net-augmented")
 BEST_STAGE = "train-net-augmented"  # the network that is analysed; the full-data point of the curve
 SWEEP = "partial-data"
+STEPS_SWEEP = "partial-data-steps"  # the same with another number of updates
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FractionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
-View = Literal["original", "blur", "rotation"]
+View = Literal["original", "blur", "rotation", "affine"]
+Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]  # YAML has lists, no tuples
 
 
 class _Section(BaseModel):
@@ -42,41 +45,108 @@ class PrepareSplit(_Section):
     seed: Seed
 
 
+class Affine(_Section):
+    """Half widths of the uniform distributions that an affine view is drawn from.
+
+    Attributes:
+        degrees: angle of rotation.
+        translation: shift along each axis, as a share of the image's side.
+        scale: change of size: 0.1 means from 0.9 to 1.1.
+        shear: shift along the rows for each pixel down, in pixels.
+
+    """
+
+    degrees: Annotated[float, Field(ge=0, le=180)]
+    translation: Annotated[float, Field(ge=0, le=0.5)]
+    scale: Annotated[float, Field(ge=0, le=0.5)]
+    shear: Annotated[float, Field(ge=0, le=1)]
+
+
 class Recipe(_Section):
-    """Everything that decides how one network is trained."""
+    """Everything that decides how one network is trained, but for the seed."""
 
     network: Literal["convnet", "net"]
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    views: Annotated[tuple[View, ...], Field(strict=False)]  # YAML has lists, no tuples
+    views: Annotated[tuple[View, ...], Field(strict=False)]
     rotation_degrees: Annotated[float, Field(gt=0, le=180)] | None
+    affine: Affine | None
     epochs: Annotated[int, Field(ge=1, le=10_000)]
+    min_steps: Annotated[int, Field(ge=0, le=10_000_000)]
     # One image alone has no batch statistics, so the smallest batch is two.
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     test_batch_size: Annotated[int, Field(ge=1, le=65_536)]
-    optimizer: Literal["adadelta", "rmsprop"]
+    optimizer: Literal["adadelta", "rmsprop", "adamw"]
+    weight_decay: Annotated[float, Field(ge=0, le=1_000)]
     lr: Annotated[float, Field(gt=0, le=1_000)]
-    step_epochs: Annotated[int, Field(ge=1, le=10_000)]
-    min_steps: Annotated[int, Field(ge=0, le=10_000_000)]
-    gamma: Annotated[float, Field(gt=0, le=1)]
+    schedule: Literal["step", "one-cycle"]
+    step_epochs: Annotated[int, Field(ge=1, le=10_000)] | None
+    gamma: Annotated[float, Field(gt=0, le=1)] | None
+    warmup_fraction: Fraction | None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    weight_averaging: Fraction | None
     precision: Literal["auto", "fp32", "bf16"]
-    seed: Seed
 
     @check_model(mode="after")
-    def _views_are_consistent(self) -> "Recipe":
+    def _parts_are_consistent(self) -> "Recipe":
         if not self.views or len(set(self.views)) < len(self.views):
             raise ValueError("views should name at least one view, and each one once")
-        if ("rotation" in self.views) != (self.rotation_degrees is not None):
-            raise ValueError(
-                "rotation_degrees should be a number if views has rotation, and null if not"
-            )
+        for view, key in (("rotation", "rotation_degrees"), ("affine", "affine")):
+            if (view in self.views) != (getattr(self, key) is not None):
+                raise ValueError(f"{key} should be set if views has {view}, and null if not")
+        for schedule, keys in (
+            ("step", ("step_epochs", "gamma")),
+            ("one-cycle", ("warmup_fraction",)),
+        ):
+            for key in keys:
+                if (self.schedule == schedule) != (getattr(self, key) is not None):
+                    raise ValueError(
+                        f"{key} should be set if schedule is {schedule}, and null if not"
+                    )
         return self
+
+
+class TrainSection(Recipe):
+    """The recipe of one train stage, and the seeds that it is repeated with."""
+
+    seeds: Seeds
+
+    @check_model(mode="after")
+    def _seeds_differ(self) -> "TrainSection":
+        _check_distinct(self.seeds)
+        return self
+
+
+class OtherSteps(_Section):
+    """The sweep once more, for some of the fractions, with other numbers of updates.
+
+    Attributes:
+        as_half: as many updates as the half takes by itself; if not, `min_steps` is 0.
+        fractions: names among the sweep's.
+
+    """
+
+    as_half: bool
+    fractions: Annotated[tuple[FractionName, ...], Field(strict=False, min_length=1)]
 
 
 class PartialData(_Section):
     """The sweep over fractions of the training split; the keys of `fractions` name its stages."""
 
     fractions: Annotated[dict[FractionName, Fraction], Field(min_length=1)]
+    seeds: Seeds
+    other_steps: OtherSteps
     recipe: Recipe
+
+    @check_model(mode="after")
+    def _parts_are_consistent(self) -> "PartialData":
+        _check_distinct(self.seeds)
+        other = self.other_steps
+        if other.as_half and "half" not in self.fractions:
+            raise ValueError("other_steps.as_half needs half among the fractions")
+        unknown = sorted(set(other.fractions) - set(self.fractions))
+        if unknown or len(set(other.fractions)) < len(other.fractions):
+            raise ValueError("other_steps.fractions should name fractions of the sweep, each once")
+        return self
 
 
 class Analyze(_Section):
@@ -88,15 +158,35 @@ class Analyze(_Section):
     seed: Seed
 
 
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a train stage trains.
+
+    Attributes:
+        recipe: how.
+        seeds: one network for each.
+        fraction: share of the training split that it is trained on.
+        fraction_key: the parameter that says so.
+        steps_of: if not None, it is given as many updates as this fraction takes by itself.
+
+    """
+
+    recipe: Recipe
+    seeds: tuple[int, ...]
+    fraction: float
+    fraction_key: str
+    steps_of: float | None
+
+
 class Params(_Section):
     """The whole of params.yaml; the fields' aliases are its sections."""
 
     data: Data
     prepare_split: PrepareSplit = Field(alias="prepare-split")
-    train_convnet: Recipe = Field(alias="train-convnet")
-    train_augmented: Recipe = Field(alias="train-augmented")
-    train_net: Recipe = Field(alias="train-net")
-    train_net_augmented: Recipe = Field(alias="train-net-augmented")
+    train_convnet: TrainSection = Field(alias="train-convnet")
+    train_augmented: TrainSection = Field(alias="train-augmented")
+    train_net: TrainSection = Field(alias="train-net")
+    train_net_augmented: TrainSection = Field(alias="train-net-augmented")
     partial_data: PartialData = Field(alias="partial-data")
     analyze: Analyze
 
@@ -116,24 +206,47 @@ class Params(_Section):
                 )
         return self
 
-    def training_run(self, stage: str) -> tuple[Recipe, float]:
-        """The recipe of a train stage, and the fraction of the training split that it trains on.
+    def training_run(self, stage: str) -> TrainingRun:
+        """What the train stage of this name in dvc.yaml is about; `partial-data@half` is one.
 
-        `stage` is its name in dvc.yaml, such as `train-net` or `partial-data@half`.
+        Raises UserError if there is no such stage.
         """
         sweep, _, name = stage.partition("@")
-        if sweep == SWEEP and name in self.partial_data.fractions:
-            return self.partial_data.recipe, self.partial_data.fractions[name]
         if stage in TRAIN_STAGES:
-            recipe: Recipe = getattr(self, stage.replace("-", "_"))
-            return recipe, 1.0
-        known = [*TRAIN_STAGES, *sweep_stages(self)]
-        raise UserError(f"'{stage}' is not a train stage; params.yaml has: {', '.join(known)}.")
+            section: TrainSection = getattr(self, stage.replace("-", "_"))
+            return TrainingRun(section, section.seeds, 1.0, stage, steps_of=None)
+        partial = self.partial_data
+        recipe, steps_of = partial.recipe, None
+        names = [*partial.fractions]
+        if sweep == STEPS_SWEEP:
+            recipe = recipe.model_copy(update={"min_steps": 0})
+            steps_of = partial.fractions["half"] if partial.other_steps.as_half else None
+            names = [*partial.other_steps.fractions]
+        if sweep in (SWEEP, STEPS_SWEEP) and name in names:
+            key = f"{SWEEP}.fractions.{name}"
+            return TrainingRun(recipe, partial.seeds, partial.fractions[name], key, steps_of)
+        known = ", ".join(train_stages(self))
+        raise UserError(f"'{stage}' is not a train stage; params.yaml has: {known}.")
+
+
+def _check_distinct(seeds: tuple[int, ...]) -> None:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("seeds should name each seed once")
 
 
 def sweep_stages(params: Params) -> list[str]:
     """The names of the sweep's stages in dvc.yaml, in the order of params.yaml."""
     return [f"{SWEEP}@{name}" for name in params.partial_data.fractions]
+
+
+def steps_sweep_stages(params: Params) -> list[str]:
+    """Likewise of the sweep with other numbers of updates."""
+    return [f"{STEPS_SWEEP}@{name}" for name in params.partial_data.other_steps.fractions]
+
+
+def train_stages(params: Params) -> list[str]:
+    """The names of all stages that train."""
+    return [*TRAIN_STAGES, *sweep_stages(params), *steps_sweep_stages(params)]
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
@@ -207,12 +320,21 @@ def _sentence(details: ErrorDetails) -> str:
 def _allowed(details: ErrorDetails, key: str) -> str:
     """Pydantic's own words for what a value should be, and what it is."""
     allowed = details["msg"].removeprefix("Input ")
-    if key in ("fallback", "rotation_degrees"):
+    if key in _NULLABLE:
         allowed += " or null"
     hint = ""
     if isinstance(details["input"], str) and _is_number(details["input"]):
         hint = " (YAML reads it as text: write it out, without quotes or exponent, like 0.001)"
     return f" {allowed}, not {_show(details['input'])}{hint}"
+
+
+# Keys that may be null; none of them has another meaning in another section.
+_NULLABLE = {
+    name
+    for model in (Data, Recipe)
+    for name, field in model.model_fields.items()
+    if type(None) in get_args(field.annotation)
+}
 
 
 def _known_keys(place: list[str]) -> list[str]:

@@ -1,15 +1,16 @@
 """The one training loop."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mnistpipe.augment import make_views
+from mnistpipe.augment import count_draws, make_views
 from mnistpipe.engine import Engine, flatten_parameters
 from mnistpipe.errors import UserError
 from mnistpipe.evaluation import Examples, normalise, predict, score, to_pixels
@@ -23,8 +24,9 @@ class Epoch:
 
     Attributes:
         epoch: counted from 1.
-        lr: the learning rate in force.
-        training_loss: mean per image over all views while training, dropout included.
+        lr: the learning rate at its start.
+        training_loss: mean per image over all views while training, with dropout and label
+            smoothing, if any.
         validation_loss: mean per image after the epoch.
         validation_accuracy: share of the validation images classified correctly.
 
@@ -37,86 +39,172 @@ class Epoch:
     validation_accuracy: float
 
 
-def new_network(recipe: Recipe, engine: Engine) -> Classifier:
-    """The untrained network of a recipe, its weights drawn with the recipe's seed."""
-    torch.manual_seed(recipe.seed)
-    network = build_network(recipe.network, recipe.dropout)
-    return network.to(engine.device).to(memory_format=torch.channels_last)
+class Training:
+    """A training run that can be left after any epoch and taken up again.
+
+    Attributes:
+        network: what is trained; the weights of a new one are drawn with the seed.
+        curve: a record of each finished epoch.
+
+    """
+
+    def __init__(self, recipe: Recipe, seed: int, engine: Engine) -> None:
+        """A new run: no epoch is finished yet."""
+        torch.manual_seed(seed)
+        network = build_network(recipe.network, recipe.dropout)
+        self.recipe, self.seed, self.engine = recipe, seed, engine
+        self.network = network.to(engine.device).to(memory_format=torch.channels_last)
+        self.curve: list[Epoch] = []
+        self._optimizer = _build_optimizer(self.network, recipe)
+        self._average: AveragedModel | None = None
+        if recipe.weight_averaging is not None:
+            mean = get_ema_multi_avg_fn(recipe.weight_averaging)  # type: ignore[no-untyped-call]
+            self._average = AveragedModel(self.network, multi_avg_fn=mean, use_buffers=True)
+
+    @property
+    def result(self) -> Classifier:
+        """The network that counts: with averaged weights, if the recipe asks for them."""
+        if self._average is None:
+            return self.network
+        averaged = self._average.module
+        assert isinstance(averaged, Classifier)  # noqa: S101 (for the type checker)
+        return averaged
+
+    def step(self, loss: Tensor, lr: float) -> None:
+        """Update the weights once, by a loss whose gradients start from zero."""
+        self._optimizer.zero_grad(set_to_none=False)  # they are views of one vector
+        loss.backward()  # type: ignore[no-untyped-call]
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        self._optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that the next epoch depends on, besides the curve's length.
+
+        Random numbers are drawn anew in each epoch, and the learning rate follows from the
+        epoch, so that neither is part of it.
+        """
+        state = {f"network.{key}": value for key, value in self.network.state_dict().items()}
+        if self._average is not None:
+            average = self._average.state_dict()
+            state |= {f"average.{key}": value for key, value in average.items()}
+        for moments in self._optimizer.state_dict()["state"].values():  # of one vector, if any
+            state |= {f"optimizer.{key}": value for key, value in moments.items()}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor], curve: Sequence[Epoch]) -> None:
+        """Take up a run of the same recipe, seed and engine where it was left.
+
+        Raises KeyError or RuntimeError if the state is another network's.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+        for key, value in state.items():
+            part, _, name = key.partition(".")
+            parts[part][name] = value
+        self.network.load_state_dict(parts["network"])
+        if self._average is not None:
+            self._average.load_state_dict(parts["average"])
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": {0: parts["optimizer"]}, "param_groups": groups})
+        self.curve = list(curve)
 
 
 def fit(
-    network: Classifier,
-    training: Examples,
+    training: Training,
+    examples: Examples,
     validation: Examples,
-    recipe: Recipe,
-    engine: Engine,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Epoch]:
-    """Train in place, yielding a record after each epoch.
+    """Train in place for the epochs that are not finished yet, yielding a record after each.
 
     The loss is the negative log-likelihood of the networks' log-probabilities, which is what
     both NLL on log-probabilities and cross entropy on logits compute. Each epoch draws its
-    random numbers from its own number and the recipe's seed.
+    random numbers from its own number and the seed.
 
     Args:
-        network: from `new_network`.
-        training: at least two examples, on the engine's device.
+        training: the run, which says how to train.
+        examples: at least two, on the engine's device.
         validation: scored after each epoch, never trained on.
-        recipe: how to train.
-        engine: where and in which precision.
         on_batch: called with the number of images, views included, after each step.
 
     Raises:
         UserError: if a loss is no longer a finite number, or if there are fewer than two examples.
 
     """
-    optimizer = _build_optimizer(network, recipe)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.step_epochs, recipe.gamma)
-    validation_pixels = to_pixels(validation.images)
-    for epoch in range(1, recipe.epochs + 1):
-        lr = schedule.get_last_lr()[0]
-        training_loss = _train_epoch(network, training, recipe, engine, optimizer, epoch, on_batch)
-        predictions = predict(network, validation_pixels, recipe.test_batch_size)
+    recipe = training.recipe
+    for epoch in range(len(training.curve) + 1, recipe.epochs + 1):
+        training_loss = _train_epoch(training, examples, epoch, on_batch)
+        predictions = predict(training.result, validation.images, recipe.test_batch_size)
         result = score(predictions.logits, validation.labels)
         if not math.isfinite(result.loss):
             raise UserError(
                 f"The validation loss became {result.loss} after epoch {epoch}: "
                 "lr is probably too large for this optimizer."
             )
-        schedule.step()
-        yield Epoch(epoch, float(lr), training_loss, result.loss, result.accuracy)
+        lr = learning_rate(recipe, epoch, 0.0)
+        record = Epoch(epoch, lr, training_loss, result.loss, result.accuracy)
+        training.curve.append(record)
+        yield record
 
 
 def _train_epoch(
-    network: Classifier,
-    training: Examples,
-    recipe: Recipe,
-    engine: Engine,
-    optimizer: torch.optim.Optimizer,
-    epoch: int,
-    on_batch: Callable[[int], None],
+    training: Training, examples: Examples, epoch: int, on_batch: Callable[[int], None]
 ) -> float:
     """Train on each batch of an epoch once; returns the mean loss per image seen."""
-    network.train()
-    generator = torch.Generator().manual_seed(_epoch_seed(recipe.seed, epoch))
+    recipe, engine = training.recipe, training.engine
+    training.network.train()
+    generator = torch.Generator().manual_seed(_epoch_seed(training.seed, epoch))
     # Dropout knows only PyTorch's global generator.
     torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    rows = examples.images.flatten(1)  # rows of one matrix are gathered faster than images
+    n_batches = count_steps(len(examples), recipe) // recipe.epochs
     losses, counts = [], []
-    for chosen, draws in _draw_batches(len(training), recipe, engine, generator):
-        pixels = to_pixels(training.images[chosen])
-        views = make_views(pixels, recipe.views, recipe.rotation_degrees, draws)
+    for batch, (chosen, draws) in enumerate(
+        _draw_batches(len(examples), recipe, engine, generator)
+    ):
+        pixels = to_pixels(rows.index_select(0, chosen).view(-1, *examples.images.shape[1:]))
+        views = make_views(pixels, recipe.views, draws, recipe.rotation_degrees, recipe.affine)
         images = normalise(views).contiguous(memory_format=torch.channels_last)
-        labels = training.labels[chosen].repeat(len(recipe.views))
-        optimizer.zero_grad(set_to_none=False)
+        labels = examples.labels.index_select(0, chosen).repeat(len(recipe.views))
         with engine.autocast():
-            logprobs = network(images)
-        loss = F.nll_loss(logprobs, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+            logprobs = training.network(images)
+        loss = smoothed_nll_loss(logprobs, labels, recipe.label_smoothing)
+        training.step(loss, learning_rate(recipe, epoch, batch / n_batches))
         losses.append(loss.detach())  # read after the epoch: reading waits for the device
         counts.append(len(labels))
         on_batch(len(labels))
     return _mean_loss(torch.stack(losses).double().cpu(), torch.tensor(counts), epoch)
+
+
+def learning_rate(recipe: Recipe, epoch: int, share: float) -> float:
+    """The rate of one update, `share` of the way through an epoch that is counted from 1.
+
+    One-cycle is the triangle of Smith and Topin (2018), without its last, still smaller phase.
+    """
+    if recipe.warmup_fraction is None:  # schedule: step
+        assert recipe.gamma is not None and recipe.step_epochs is not None  # noqa: S101, PT018
+        return math.prod([recipe.gamma] * ((epoch - 1) // recipe.step_epochs), start=recipe.lr)
+    done = (epoch - 1 + share) / recipe.epochs
+    rising, falling = done / recipe.warmup_fraction, (1 - done) / (1 - recipe.warmup_fraction)
+    return recipe.lr * min(rising, falling)
+
+
+def smoothed_nll_loss(
+    logprobs: Float[Tensor, "n k"], labels: Int[Tensor, " n"], smoothing: float
+) -> Float[Tensor, ""]:
+    """Mean negative log-likelihood; a share of each label is spread evenly over all classes."""
+    loss = F.nll_loss(logprobs, labels)
+    if smoothing == 0:
+        return loss
+    return (1 - smoothing) * loss - smoothing * logprobs.mean()
+
+
+def count_steps(n_examples: int, recipe: Recipe) -> int:
+    """The number of updates of a whole run."""
+    steps_per_pass = len(split_batches(torch.arange(n_examples), recipe.batch_size))
+    return recipe.epochs * count_passes(n_examples, recipe) * steps_per_pass
 
 
 def count_passes(n_examples: int, recipe: Recipe) -> int:
@@ -128,11 +216,12 @@ def count_passes(n_examples: int, recipe: Recipe) -> int:
 def _draw_batches(
     n_examples: int, recipe: Recipe, engine: Engine, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each batch of an epoch: which examples, and a random number for each one's views."""
+    """Each batch of an epoch: which examples, and random numbers for each one's views."""
+    n_draws = count_draws(recipe.views)
     for _ in range(count_passes(n_examples, recipe)):
-        # Drawn for all examples at once: a batch's size changes nobody's number.
+        # Drawn for all examples at once: a batch's size changes nobody's numbers.
         order = torch.randperm(n_examples, generator=generator).to(engine.device)
-        draws = torch.rand(n_examples, generator=generator).to(engine.device)
+        draws = torch.rand(n_examples, n_draws, generator=generator).to(engine.device)
         for chosen in split_batches(order, recipe.batch_size):
             yield chosen, draws[chosen]
 
@@ -163,13 +252,15 @@ def _mean_loss(losses: Tensor, counts: Tensor, epoch: int) -> float:
 
 
 def _build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimizers with PyTorch's defaults."""
-    weights = [flatten_parameters(network)]
+    """With PyTorch's defaults for everything but rate and decay."""
+    weights, decay = [flatten_parameters(network)], recipe.weight_decay
     match recipe.optimizer:
         case "adadelta":
-            return torch.optim.Adadelta(weights, lr=recipe.lr)
+            return torch.optim.Adadelta(weights, lr=recipe.lr, weight_decay=decay)
         case "rmsprop":
-            return torch.optim.RMSprop(weights, lr=recipe.lr)
+            return torch.optim.RMSprop(weights, lr=recipe.lr, weight_decay=decay)
+        case "adamw":
+            return torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=decay, fused=True)
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

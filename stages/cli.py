@@ -2,16 +2,23 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from mnistpipe.errors import UserError
+from mnistpipe.locks import only_one
+from stages import STOPPED
 
 
-def run(stage: Callable[[], None]) -> None:
-    """Run a stage and turn what the user can mend into a line on standard error and a status."""
+def run(stage: Callable[[], None], name: str | None = None) -> None:
+    """Run a stage and turn what the user can mend into a line on standard error and a status.
+
+    With a name, a second run of the same name at the same time is such a mistake.
+    """
     try:
-        stage()
+        with only_one(name) if name else nullcontext():
+            stage()
     except UserError as error:
         sys.exit(f"ERROR: {error}")
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. Finished stages are kept: dvc repro goes on from there.\n")
+        sys.stderr.write(STOPPED)
         sys.exit(130)

@@ -40,4 +40,4 @@ def _compare(first: str, second: str) -> Difference:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "report")

@@ -1,9 +1,13 @@
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from mnistpipe.augment import blur, make_views, rotate
+from mnistpipe.augment import blur, count_draws, deform, make_views, rotate
+from mnistpipe.params import Affine, View
 
 
 def test_blur_of_an_impulse_is_the_kernel() -> None:
@@ -31,8 +35,8 @@ def test_rotation_by_90_degrees_is_counter_clockwise() -> None:
 
 def test_views_stand_behind_each_other_in_the_order_asked_for() -> None:
     images = torch.rand(3, 1, 28, 28)
-    draws = torch.tensor([0.0, 0.5, 1.0])
-    views = make_views(images, ["original", "blur", "rotation"], 15.0, draws)
+    draws = torch.tensor([[0.0], [0.5], [1.0]])
+    views = make_views(images, ["original", "blur", "rotation"], draws, 15.0)
     assert torch.equal(views[:3], images)
     assert torch.equal(views[3:6], blur(images))
     assert torch.equal(views[6:], rotate(images, torch.tensor([-15.0, 0.0, 15.0])))
@@ -40,19 +44,47 @@ def test_views_stand_behind_each_other_in_the_order_asked_for() -> None:
 
 def test_rotation_without_an_angle_is_a_programming_error() -> None:
     with pytest.raises(ValueError, match="rotation_degrees"):
-        make_views(torch.rand(1, 1, 28, 28), ["rotation"], None, torch.rand(1))
+        make_views(torch.rand(1, 1, 28, 28), ["rotation"], torch.rand(1, 1))
+
+
+def deformed(image: Tensor, draws: list[float], **widths: float) -> Tensor:
+    affine = Affine(**{"degrees": 0.0, "translation": 0.0, "scale": 0.0, "shear": 0.0} | widths)
+    return deform(image.view(1, 1, 28, 28), affine, torch.tensor([draws]).float())[0, 0]
+
+
+def test_an_affine_view_turns_shifts_resizes_and_shears() -> None:
+    image = torch.zeros(28, 28)
+    image[10:14, 6:9] = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
+
+    def close(actual: Tensor, expected: Tensor) -> None:
+        torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
+
+    close(deformed(image, [1, 1, 1, 1, 1]), image)
+    close(deformed(image, [0.5, 0, 0, 0, 0], degrees=180.0), torch.rot90(image))
+    close(deformed(image, [0, 0, 0, 1, 0], translation=0.25), image.roll(7, dims=1))
+    close(deformed(image, [0, 0, 0, 0, 1], translation=0.25), image.roll(7, dims=0))
+    larger = deformed(image, [0, 1, 0, 0, 0], scale=0.5)
+    assert larger.sum() == pytest.approx(1.5**2 * image.sum().item(), rel=0.1)
+    leaning = deformed(torch.eye(28), [0, 0, -1, 0, 0], shear=1.0)
+    close(leaning.sum(dim=0)[[13, 14]], torch.tensor([14.0, 14.0]))  # a diagonal set upright
+
+
+def test_an_affine_view_without_widths_is_a_programming_error() -> None:
+    with pytest.raises(ValueError, match="affine"):
+        make_views(torch.rand(1, 1, 28, 28), ["affine"], torch.rand(1, 5))
 
 
 @given(seed=st.integers(0, 1000), n=st.integers(2, 9), cut=st.integers(1, 8))
 def test_an_images_views_do_not_depend_on_its_neighbours(seed: int, n: int, cut: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(n, 1, 28, 28, generator=generator)
-    draws = torch.rand(n, generator=generator)
+    affine = Affine(degrees=12.0, translation=0.1, scale=0.12, shear=0.12)
     cut = min(cut, n - 1)
-    for view in ("original", "blur", "rotation"):
-        whole = make_views(images, [view], 15.0, draws)
+    for view in get_args(View):
+        draws = torch.rand(n, count_draws([view]), generator=generator)
+        whole = make_views(images, [view], draws, 15.0, affine)
         parts = [
-            make_views(images[part], [view], 15.0, draws[part])
+            make_views(images[part], [view], draws[part], 15.0, affine)
             for part in (slice(cut), slice(cut, None))
         ]
         torch.testing.assert_close(whole, torch.cat(parts), atol=1e-6, rtol=0)

@@ -14,7 +14,7 @@ from mnistpipe.engine import Engine, flatten_parameters, keep_freed_memory, star
 from mnistpipe.errors import UserError
 from mnistpipe.models import Classifier
 from mnistpipe.params import Recipe
-from mnistpipe.training import new_network
+from mnistpipe.training import Training
 
 NETWORKS = ("convnet", "net")
 
@@ -25,8 +25,8 @@ def set_hardware(monkeypatch: pytest.MonkeyPatch, *, computes_bf16: bool) -> Non
 
 def build(name: str, recipe: Recipe, engine: Engine) -> Classifier:
     """Without dropout, so that a network and its copy compute the same."""
-    recipe = Recipe.model_validate(recipe.model_dump() | {"network": name, "dropout": 0.0})
-    return new_network(recipe, engine)
+    recipe = type(recipe).model_validate(recipe.model_dump() | {"network": name, "dropout": 0.0})
+    return Training(recipe, 1, engine).network
 
 
 @pytest.mark.parametrize(

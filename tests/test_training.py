@@ -1,27 +1,31 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
 from mnistpipe.datasets import FILES, read_idx
 from mnistpipe.engine import Engine, start_engine
 from mnistpipe.errors import UserError
-from mnistpipe.evaluation import Examples
+from mnistpipe.evaluation import Examples, predict, score
 from mnistpipe.params import TRAIN_STAGES, Recipe, load_params, sweep_stages
 from mnistpipe.training import (
+    Training,
     convergence_epoch,
     count_passes,
     fit,
-    new_network,
+    learning_rate,
+    smoothed_nll_loss,
     split_batches,
 )
 from tests.conftest import PARAMS_FILE, ROOT
 
 
 def changed(recipe: Recipe, **fields: object) -> Recipe:
-    return Recipe.model_validate(recipe.model_dump() | fields)
+    return type(recipe).model_validate(recipe.model_dump() | fields)
 
 
 def test_training_records_each_epoch_and_follows_the_schedule(
@@ -29,7 +33,7 @@ def test_training_records_each_epoch_and_follows_the_schedule(
 ) -> None:
     recipe = changed(recipe, epochs=4, step_epochs=2)
     seen: list[int] = []
-    curve = list(fit(new_network(recipe, engine), examples, examples, recipe, engine, seen.append))
+    curve = list(fit(Training(recipe, 1, engine), examples, examples, seen.append))
     assert [epoch.epoch for epoch in curve] == [1, 2, 3, 4]
     assert [epoch.lr for epoch in curve] == pytest.approx([1.0, 1.0, 0.7, 0.7])
     assert seen == [8] * 5 * 4
@@ -42,7 +46,7 @@ def test_training_learns_what_can_be_learned(engine: Engine, recipe: Recipe) -> 
         image[4:24, 2 * label : 2 * label + 8] = 255
     examples = Examples(images, labels)
     recipe = changed(recipe, epochs=60, gamma=1.0, dropout=0.0)
-    *_, last = fit(new_network(recipe, engine), examples, examples, recipe, engine)
+    *_, last = fit(Training(recipe, 1, engine), examples, examples)
     assert last.validation_accuracy == 1.0
 
 
@@ -60,12 +64,13 @@ def test_every_view_and_optimizer_trains(
         views=("original", "blur", "rotation"),
         rotation_degrees=15.0,
     )
-    network_ = new_network(recipe, engine)
-    before = [parameter.clone() for parameter in network_.parameters()]
-    *_, last = fit(network_, examples, examples, recipe, engine)
+    training = Training(recipe, 1, engine)
+    before = [parameter.clone() for parameter in training.network.parameters()]
+    *_, last = fit(training, examples, examples)
     assert last.validation_loss < 5
     assert all(
-        not torch.equal(old, new) for old, new in zip(before, network_.parameters(), strict=True)
+        not torch.equal(old, new)
+        for old, new in zip(before, training.result.parameters(), strict=True)
     )
 
 
@@ -73,8 +78,7 @@ def test_the_training_loss_is_the_mean_over_all_images(engine: Engine, recipe: R
     """With weights that hardly move, it is the loss of the first forward pass."""
     examples = Examples(torch.zeros(11, 28, 28, dtype=torch.uint8), torch.arange(11) % 10)
     recipe = changed(recipe, lr=1e-12, dropout=0.0, epochs=1, batch_size=4)
-    network = new_network(recipe, engine)
-    (record,) = fit(network, examples, examples, recipe, engine)
+    (record,) = fit(Training(recipe, 1, engine), examples, examples)
     assert record.training_loss == pytest.approx(record.validation_loss, rel=1e-5)
 
 
@@ -85,7 +89,7 @@ def test_a_last_batch_of_one_image_joins_the_one_before(
     assert [len(b) for b in split_batches(torch.arange(10), 4)] == [4, 4, 2]
     nine = Examples(examples.images[:9], examples.labels[:9])
     recipe = changed(recipe, network="net", batch_size=4)
-    assert len(list(fit(new_network(recipe, engine), nine, examples, recipe, engine))) == 2
+    assert len(list(fit(Training(recipe, 1, engine), nine, examples))) == 2
 
 
 def test_one_example_is_not_enough() -> None:
@@ -103,17 +107,17 @@ def test_min_steps_repeats_small_sets_and_leaves_large_ones(recipe: Recipe) -> N
 def test_min_steps_leave_the_write_ups_runs_on_mnist_as_they_are() -> None:
     params = load_params(PARAMS_FILE)
     for stage in [*TRAIN_STAGES, *sweep_stages(params)]:
-        recipe, fraction = params.training_run(stage)
-        assert count_passes(round(51_000 * fraction), recipe) == 1
+        wanted = params.training_run(stage)
+        assert count_passes(round(51_000 * wanted.fraction), wanted.recipe) == 1
 
 
 def test_a_diverging_run_stops_with_epoch_batch_and_cause(
     recipe: Recipe, engine: Engine, examples: Examples
 ) -> None:
-    network = new_network(recipe, engine)
-    torch.nn.init.constant_(network.fc2.weight, 1e38)  # as after a step that was far too large
+    training = Training(recipe, 1, engine)
+    torch.nn.init.constant_(training.network.fc2.weight, 1e38)  # as after a far too large step
     with pytest.raises(UserError, match="epoch 1, batch 1 of 5: lr is probably too large"):
-        list(fit(network, examples, examples, recipe, engine))
+        list(fit(training, examples, examples))
 
 
 def test_a_validation_loss_that_is_no_number_stops_the_run(
@@ -121,10 +125,11 @@ def test_a_validation_loss_that_is_no_number_stops_the_run(
 ) -> None:
     """Batch norm trains on the batch's statistics but is scored by the running ones."""
     recipe = changed(recipe, network="net", epochs=1)
-    network = new_network(recipe, engine)
-    torch.nn.init.constant_(network.get_submodule("norm1").get_buffer("running_var"), -1e9)
+    training = Training(recipe, 1, engine)
+    norm = training.network.get_submodule("norm1")
+    torch.nn.init.constant_(norm.get_buffer("running_var"), -1e9)
     with pytest.raises(UserError, match="validation loss became nan after epoch 1: lr is"):
-        list(fit(network, examples, examples, recipe, engine))
+        list(fit(training, examples, examples))
 
 
 def test_convergence_is_the_first_epoch_within_one_percent() -> None:
@@ -136,10 +141,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     recipe: Recipe, engine: Engine, examples: Examples
 ) -> None:
     def weights(seed: int) -> torch.Tensor:
-        seeded = changed(recipe, seed=seed)
-        network = new_network(seeded, engine)
-        list(fit(network, examples, examples, seeded, engine))
-        return torch.cat([p.detach().flatten() for p in network.parameters()])
+        training = Training(recipe, seed, engine)
+        list(fit(training, examples, examples))
+        return torch.cat([p.detach().flatten() for p in training.result.parameters()])
 
     assert torch.equal(weights(1), weights(1))
     assert not torch.equal(weights(1), weights(2))
@@ -165,6 +169,68 @@ def test_one_epoch_of_net_on_mnist_is_better_than_nine_in_ten(mnist_mirror: Path
     test = Examples(test_images, test_labels.long())
     recipe = changed(load_params(PARAMS_FILE).train_net, epochs=1, min_steps=0)
     engine = start_engine(recipe.precision)
-    network = new_network(recipe, engine)
-    (record,) = fit(network, training, test, recipe, engine)
+    (record,) = fit(Training(recipe, 1, engine), training, test)
     assert record.validation_accuracy > 0.9
+
+
+TUNED = {
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
+    "lr": 0.01,
+    "schedule": "one-cycle",
+    "step_epochs": None,
+    "gamma": None,
+    "warmup_fraction": 0.25,
+    "label_smoothing": 0.1,
+    "weight_averaging": 0.9,
+    "views": ("affine",),
+    "affine": {"degrees": 10.0, "translation": 0.1, "scale": 0.1, "shear": 0.1},
+}
+
+
+def test_one_cycle_rises_to_lr_and_falls_to_zero(recipe: Recipe) -> None:
+    recipe = changed(recipe, **TUNED | {"epochs": 4, "lr": 2.0})
+    rates = [learning_rate(recipe, epoch, share) for epoch in (1, 2, 3, 4) for share in (0.0, 0.5)]
+    assert rates == pytest.approx([0, 1, 2, 5 / 3, 4 / 3, 1, 2 / 3, 1 / 3])
+
+
+def test_label_smoothing_is_pytorchs() -> None:
+    logits = torch.randn(7, 10, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(7)
+    for smoothing in (0.0, 0.1):
+        torch.testing.assert_close(
+            smoothed_nll_loss(logits.log_softmax(1), labels, smoothing),
+            F.cross_entropy(logits, labels, label_smoothing=smoothing),
+        )
+
+
+def test_the_average_of_the_weights_is_what_counts(
+    recipe: Recipe, engine: Engine, examples: Examples
+) -> None:
+    recipe = changed(recipe, **TUNED | {"weight_averaging": 0.999})
+    training = Training(recipe, 1, engine)
+    start = training.result.conv1.weight.clone()
+    *_, last = fit(training, examples, examples)
+    moved = (training.network.conv1.weight - start).abs().sum()
+    assert 0 < (training.result.conv1.weight - start).abs().sum() < 0.1 * moved
+    own = score(predict(training.result, examples.images, 8).logits, examples.labels)
+    assert last.validation_loss == own.loss
+
+
+@pytest.mark.parametrize("fields", [{}, {"optimizer": "rmsprop", "lr": 0.001}, TUNED])
+@pytest.mark.parametrize("network", ["convnet", "net"])
+def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(
+    recipe: Recipe, engine: Engine, examples: Examples, network: str, fields: dict[str, Any]
+) -> None:
+    recipe = changed(recipe, **fields, network=network, epochs=3)
+    whole = Training(recipe, 1, engine)
+    list(fit(whole, examples, examples))
+    stopped = Training(recipe, 1, engine)
+    next(fit(stopped, examples, examples))
+    state = {key: value.clone() for key, value in stopped.state_dict().items()}
+    again = Training(recipe, 1, engine)
+    again.load_state_dict(state, stopped.curve)
+    assert [epoch.epoch for epoch in fit(again, examples, examples)] == [2, 3]
+    assert again.curve == whole.curve
+    for key, value in again.state_dict().items():
+        assert torch.equal(value, whole.state_dict()[key])

@@ -27,8 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from mnistpipe.engine import Engine, start_engine
 from mnistpipe.evaluation import Examples
 from mnistpipe.models import build_network
-from mnistpipe.params import TRAIN_STAGES, Recipe, load_params, sweep_stages
-from mnistpipe.training import fit, new_network
+from mnistpipe.params import TRAIN_STAGES, Recipe, load_params, train_stages
+from mnistpipe.training import Training, fit
 
 MNIST_TRAINING_IMAGES = 51_000  # without the validation set
 TRIAL_IMAGES = 640  # enough to tell how many images make a measurement of the wanted length
@@ -96,7 +96,7 @@ def print_comparison(length: Length) -> None:
     print(f"{_machine()}, {threads} threads, images/s as min / median / max")
     results: dict[str, dict[str, float]] = {}
     for stage in TRAIN_STAGES:
-        n_views = len(load_params().training_run(stage)[0].views)
+        n_views = len(load_params().training_run(stage).recipe.views)
         trials = {
             n: _in_a_process("reference", stage, TRIAL_IMAGES, threads, n) for n in (0, threads)
         }
@@ -143,7 +143,7 @@ def print_growth() -> None:
     rows = []
     for stage, n_images, threads in cases:
         m = _in_a_process("ours", stage, n_images, threads, 0)
-        views = len(load_params().training_run(stage)[0].views)
+        views = len(load_params().training_run(stage).recipe.views)
         seconds = n_images * views / m.images_per_s
         rows.append({"stage": stage, "images": n_images, "threads": threads, **asdict(m)})
         print(
@@ -220,7 +220,7 @@ def _measure(side: str, stage: str, n_images: int, n_threads: int, n_workers: in
 
 
 def _short_recipe(stage: str) -> Recipe:
-    recipe, _ = load_params().training_run(stage)
+    recipe = load_params().training_run(stage).recipe
     return recipe.model_copy(update={"epochs": 2, "min_steps": 0})
 
 
@@ -233,7 +233,7 @@ def _random_examples(n_images: int, engine: Engine) -> Examples:
 
 def _fit(recipe: Recipe, examples: Examples, engine: Engine) -> Iterator[object]:
     few = Examples(examples.images[:10], examples.labels[:10])  # next to no validation
-    return fit(new_network(recipe, engine), examples, few, recipe, engine)
+    return fit(Training(recipe, 1, engine), examples, few)
 
 
 def _flops_per_image(recipe: Recipe) -> float:
@@ -263,11 +263,13 @@ def _whole_study(results: dict[str, dict[str, float]]) -> dict[str, float]:
     """Image passes of all train stages on MNIST, and the time that both sides need for them."""
     params = load_params()
     passes, reference_s, ours_s = 0.0, 0.0, 0.0
-    for stage in [*TRAIN_STAGES, *sweep_stages(params)]:
-        recipe, fraction = params.training_run(stage)
-        # The sweep trains what train-net-augmented trains.
+    for stage in train_stages(params):
+        wanted = params.training_run(stage)
+        recipe, fraction = wanted.recipe, wanted.steps_of or wanted.fraction
+        # The sweeps train what train-net-augmented trains.
         speed = results[stage.removeprefix("train-") if stage in TRAIN_STAGES else "net-augmented"]
         n = recipe.epochs * len(recipe.views) * fraction * MNIST_TRAINING_IMAGES
+        n *= len(wanted.seeds)
         passes += n
         reference_s += n / speed["reference_images_per_s"]
         ours_s += n / speed["images_per_s"]

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from mnistpipe.errors import UserError
 from mnistpipe.evaluation import PIXEL_MEAN, PIXEL_STD
 from mnistpipe.params import Recipe
 
@@ -82,15 +83,24 @@ def train_reference(
         recipe: how to train.
         n_workers: processes that load images beside the one that trains; 0 for none.
 
+    Raises:
+        UserError: for a recipe that classic loops do not have.
+
     """
-    torch.manual_seed(recipe.seed)
+    if recipe.schedule != "step" or recipe.optimizer == "adamw" or recipe.affine is not None:
+        raise UserError(
+            "The plain loop trains by the write-up's recipe alone: restore params.yaml."
+        )
+    torch.manual_seed(1)
     network = plain_network(recipe)
     optimizer: torch.optim.Optimizer
     if recipe.optimizer == "adadelta":
         optimizer = torch.optim.Adadelta(network.parameters(), lr=recipe.lr)
     else:
         optimizer = torch.optim.RMSprop(network.parameters(), lr=recipe.lr)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.step_epochs, recipe.gamma)
+    schedule = torch.optim.lr_scheduler.StepLR(
+        optimizer, recipe.step_epochs or 1, recipe.gamma or 1
+    )
     loader = DataLoader(
         PilImages(images, labels, recipe),
         batch_size=recipe.batch_size,

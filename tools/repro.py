@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mnistpipe.datasets import SOURCE_FILE, read_source
 from mnistpipe.errors import UserError
-from mnistpipe.params import TRAIN_STAGES, Params, load_params, sweep_stages
+from mnistpipe.params import Params, load_params, train_stages
 from stages.cli import run
 from stages.prepare_split import RAW
 
@@ -69,7 +69,7 @@ def _train_side_by_side(params: Params, jobs: int, stopped: threading.Event) -> 
         return status
 
     stages = sorted(
-        [*TRAIN_STAGES, *sweep_stages(params)],
+        train_stages(params),
         key=lambda stage: _rough_cost(params, stage),
         reverse=True,  # the longest first, so that none is left to run alone at the end
     )
@@ -79,9 +79,10 @@ def _train_side_by_side(params: Params, jobs: int, stopped: threading.Event) -> 
 
 def _rough_cost(params: Params, stage: str) -> float:
     """Of a stage's training; Net takes about six times as long as ConvNet for an image."""
-    recipe, fraction = params.training_run(stage)
+    wanted = params.training_run(stage)
+    recipe, fraction = wanted.recipe, max(wanted.fraction, wanted.steps_of or 0)
     per_image = 6 if recipe.network == "net" else 1
-    return per_image * len(recipe.views) * recipe.epochs * fraction
+    return per_image * len(wanted.seeds) * len(recipe.views) * recipe.epochs * fraction
 
 
 def _dvc(words: list[str], threads: int | None = None) -> int:

@@ -1,0 +1,83 @@
+"""Unfinished training runs on the disk: a stopped one goes on after its last finished epoch."""
+
+import hashlib
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from mnistpipe.artifacts import SPLIT_FILE, write_bytes
+from mnistpipe.engine import Engine
+from mnistpipe.params import Recipe
+from mnistpipe.training import Epoch, Training
+
+CHECKPOINTS = Path(".mnistpipe/checkpoints")  # git-ignored, and unknown to DVC
+_CURVE_KEY = "curve"
+
+
+def checkpoint_path(
+    stage: str, recipe: Recipe, seed: int, fraction: float, engine: Engine, n_threads: int
+) -> Path:
+    """The file of one run, whose name is a digest of everything that its numbers depend on.
+
+    These are the parameters, the split, our own code as far as this process has loaded it,
+    PyTorch's version, and the hardware's part: a run that goes on must end as if it had never
+    been stopped.
+    """
+    basis = {
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": seed,
+        "fraction": fraction,
+        "engine": [engine.device.type, engine.precision, n_threads, torch.__version__],
+        "split": _digest(SPLIT_FILE),
+        "code": {path.name: _digest(path) for path in _loaded_code()},
+    }
+    digest = hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
+    return CHECKPOINTS / stage / f"{digest[:32]}.safetensors"
+
+
+def save_checkpoint(path: Path, training: Training) -> None:
+    """Write the run as it is after its last finished epoch; the older file stays until then."""
+    state = {
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in training.state_dict().items()
+    }
+    curve = json.dumps([asdict(epoch) for epoch in training.curve])
+    write_bytes(path, save(state, {_CURVE_KEY: curve}))
+
+
+def load_checkpoint(path: Path, training: Training) -> None:
+    """Take up a run where it was left; where there is no whole file of it, it stays new."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            curve = [Epoch(**row) for row in json.loads(file.metadata()[_CURVE_KEY])]
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return
+    training.load_state_dict(state, curve)
+
+
+def remove_checkpoints(stage: str) -> None:
+    """Forget a stage's unfinished runs, those of other parameters, too."""
+    shutil.rmtree(CHECKPOINTS / stage, ignore_errors=True)
+
+
+def _loaded_code() -> list[Path]:
+    """The source files of our own modules in this process."""
+    root = Path(__file__).parent.parent
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    return sorted(
+        path
+        for path in map(Path, filter(None, files))
+        if path.suffix == ".py" and path.parent in (root / "mnistpipe", root / "stages")
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
