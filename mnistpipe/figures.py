@@ -1,7 +1,9 @@
 """Arrays to Matplotlib figures. Nothing here reads or saves."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +16,9 @@ from numpy import ndarray
 
 from mnistpipe.analysis import Mistakes, Neighbours
 from mnistpipe.learning_curve import Point
+from mnistpipe.params import BEST_STAGE, PAIRS, Perturbation
+from mnistpipe.robustness import Trial
+from mnistpipe.significance import wilson_interval
 from mnistpipe.split import Labelled
 
 # A sequence of ten colours that was chosen for colour-vision deficiencies (Petroff 2021).
@@ -57,6 +62,44 @@ def draw_learning_curve(points: Sequence[Point], dataset: str) -> Figure:
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", alpha=0.3)
     axes.legend()
+    return figure
+
+
+def draw_robustness(trials: Sequence[Trial], dataset: str) -> Figure:
+    """Test error against blur and rotation: above the four runs, below the parts of the data.
+
+    Bars are Wilson's 95 % intervals. On the logarithmic axis, no error at all is half an image.
+    """
+    stages = dict.fromkeys(trial.stage for trial in trials)
+    rows = (
+        ("all of the data", [stage for stage in stages if "@" not in stage]),
+        ("parts of the data", [BEST_STAGE, *(stage for stage in stages if "@" in stage)]),
+    )
+    columns: tuple[tuple[Perturbation, str], ...] = (
+        ("blur", "blur (passes of the 5x5 kernel)"),
+        ("rotation", "rotation to either side (degrees)"),
+    )
+    styles = _styles_of_stages(stages)
+    figure = Figure(figsize=(9.6, 7.2), layout="constrained")
+    figure.suptitle(f"Test error on blurred and on turned images, with 95 % intervals\n{dataset}")
+    grid = figure.subplots(2, 2, sharex="col", sharey=True)
+    for cells, (heading, shown) in zip(grid, rows, strict=True):
+        for axes, (perturbation, label) in zip(cells, columns, strict=True):
+            for stage in shown:
+                series = [
+                    trial
+                    for trial in trials
+                    if (trial.stage, trial.perturbation) == (stage, perturbation)
+                ]
+                _draw_errors(axes, series, {"label": stage, **styles[stage]})
+            axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
+            axes.set_xticks([trial.strength for trial in series])
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.grid(which="major", alpha=0.3)
+            axes.label_outer()
+        cells[-1].legend(title=heading, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -194,6 +237,33 @@ def draw_neighbours(
             mark = "" if same else " (other)"
             cell.set_title(f"{test.labels[index]}{mark}\nat {distance:.2f}", fontsize=7)
     return figure
+
+
+def _draw_errors(axes: Axes, series: Sequence[Trial], style: Mapping[str, Any]) -> None:
+    strengths = [trial.strength for trial in series]
+    shown = np.array([max(trial.errors, 0.5) / trial.count for trial in series])
+    accuracies = [wilson_interval(trial.errors, trial.count) for trial in series]
+    low, high = 1 - np.array(accuracies)[:, ::-1].T
+    bars = np.clip([shown - low, high - shown], 0, None)
+    axes.errorbar(strengths, shown, yerr=bars, capsize=2, elinewidth=1, **style)
+
+
+def _styles_of_stages(stages: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A network has one colour, dashed without augmentation; a part of the data has its own."""
+    styles: dict[str, dict[str, Any]] = {}
+    for (without, with_it), colour in zip(
+        PAIRS.values(), (TRAINING_COLOUR, TEST_COLOUR), strict=True
+    ):
+        styles[without] = {"color": colour, "fmt": "o--", "markerfacecolor": "white"}
+        styles[with_it] = {"color": colour, "fmt": "s-"}
+    parts = [stage.split("@") for stage in stages if "@" in stage]
+    sweeps, names = (list(dict.fromkeys(words)) for words in zip(*parts, strict=True))
+    colours = mpl.colormaps["viridis"](np.linspace(0.1, 0.85, len(names)))
+    lines = itertools.cycle(("^-", "v:", "D-."))
+    for sweep, line in zip(sweeps, lines, strict=False):
+        for name, colour in zip(names, colours, strict=True):
+            styles[f"{sweep}@{name}"] = {"color": colour, "fmt": line}
+    return styles
 
 
 def _show_image(axes: Axes, image: UInt8[ndarray, "28 28"], frame: ColorType | None = None) -> None:

@@ -17,12 +17,18 @@ TRAIN_STAGES = ("train-convnet", "train-augmented", "train-net", "train-net-augm
 BEST_STAGE = "train-net-augmented"  # the network that is analysed; the full-data point of the curve
 SWEEP = "partial-data"
 STEPS_SWEEP = "partial-data-steps"  # the same with another number of updates
+# By network: the runs without and with augmentation, which the study compares.
+PAIRS: dict[Literal["convnet", "net"], tuple[str, str]] = {
+    "convnet": ("train-convnet", "train-augmented"),
+    "net": ("train-net", "train-net-augmented"),
+}
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FractionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 View = Literal["original", "blur", "rotation", "affine"]
 Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]  # YAML has lists, no tuples
+Perturbation = Literal["blur", "rotation"]
 
 
 class _Section(BaseModel):
@@ -178,6 +184,34 @@ class TrainingRun:
     steps_of: float | None
 
 
+class Robustness(_Section):
+    """How strongly the test images are blurred and turned."""
+
+    blur_passes: Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], Field(strict=False)]
+    turn_degrees: Annotated[tuple[Annotated[int, Field(ge=0, le=180)], ...], Field(strict=False)]
+    seed: Seed
+
+    @property
+    def strengths(self) -> dict[Perturbation, tuple[int, ...]]:
+        """From 0, the untouched images, upwards."""
+        return {"blur": self.blur_passes, "rotation": self.turn_degrees}
+
+    @check_model(mode="after")
+    def _strengths_rise_from_zero(self) -> "Robustness":
+        for key in ("blur_passes", "turn_degrees"):
+            strengths = getattr(self, key)
+            if (
+                strengths[:1] != (0,)
+                or list(strengths) != sorted({*strengths})
+                or strengths == (0,)
+            ):
+                raise ValueError(
+                    f"{key} should start with 0, the untouched images, and go on with at least "
+                    f"one number, each greater than the one before, not {_show([*strengths])}"
+                )
+        return self
+
+
 class Params(_Section):
     """The whole of params.yaml; the fields' aliases are its sections."""
 
@@ -189,6 +223,7 @@ class Params(_Section):
     train_net_augmented: TrainSection = Field(alias="train-net-augmented")
     partial_data: PartialData = Field(alias="partial-data")
     analyze: Analyze
+    robustness: Robustness
 
     @check_model(mode="after")
     def _networks_fit_the_stages_names(self) -> "Params":

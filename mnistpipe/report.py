@@ -1,8 +1,9 @@
 """The study's summary and its report: our numbers beside the write-up's."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from mnistpipe.params import PAIRS, TRAIN_STAGES, Perturbation
 from mnistpipe.significance import Difference, wilson_interval
 from mnistpipe.writeup import (
     REPORTED,
@@ -14,19 +15,30 @@ from mnistpipe.writeup import (
 Metrics = Mapping[str, Any]
 MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
 _NOTHING = "n/a"
-_SCORES = ("train", "train_split", "validation", "test", "test_blurred")
+_SCORES = ("train", "train_split", "validation", "test")
 # What is asked of two runs on the same test images, the first without and the second with.
 QUESTIONS = {
-    "Does blur help ConvNet?": ("train-convnet", "train-augmented"),
-    "Do blur and rotation help Net?": ("train-net", "train-net-augmented"),
+    "Does blur help ConvNet?": PAIRS["convnet"],
+    "Do blur and rotation help Net?": PAIRS["net"],
+}
+# What is asked of the same pairs on perturbed test images.
+GUESSES: dict[str, tuple[Literal["convnet", "net"], Perturbation]] = {
+    "Does training with blur make ConvNet robust to blur?": ("convnet", "blur"),
+    "Do the views make Net robust to blur?": ("net", "blur"),
+    "Do the views make Net robust to rotation?": ("net", "rotation"),
 }
 # What the summary takes of each run's metrics.
+ROBUSTNESS_KEYS = ("accuracy", "augmentation")
 ANALYSIS_KEYS = ("confusion_diagonal", "mistakes", "neighbours", "classes")
 RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
 
 
 def summarise(
-    sizes: Metrics, runs: Mapping[str, Metrics], sweep: Mapping[str, Metrics], analysis: Metrics
+    sizes: Metrics,
+    runs: Mapping[str, Metrics],
+    sweep: Mapping[str, Metrics],
+    analysis: Metrics,
+    robustness: Metrics,
 ) -> dict[str, Any]:
     """All metrics in one tree, nested by stage.
 
@@ -35,6 +47,7 @@ def summarise(
         runs: of each train stage, by its name.
         sweep: of each fraction of partial-data, by its name.
         analysis: of analyze.
+        robustness: of robustness; of it, the accuracies.
 
     """
     return {
@@ -42,6 +55,7 @@ def summarise(
         **{stage: _select(run) for stage, run in runs.items()},
         "partial-data": {name: _select(run) for name, run in sweep.items()},
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
+        "robustness": robustness["accuracy"],
     }
 
 
@@ -91,7 +105,10 @@ def results_table(summary: Metrics) -> str:
 
 
 def write_report(
-    summary: Metrics, blur_losses: Sequence[float], answers: Mapping[str, Difference]
+    summary: Metrics,
+    blur_losses: Sequence[float],
+    answers: Mapping[str, Difference],
+    augmentation: Metrics,
 ) -> str:
     """REPORT.md as text.
 
@@ -99,6 +116,8 @@ def write_report(
         summary: from `summarise`.
         blur_losses: validation loss after each epoch of train-augmented.
         answers: to each of `QUESTIONS`, the difference between its two runs.
+        augmentation: from the metrics of robustness: by network, perturbation and strength, what
+            augmentation changes on the same images.
 
     """
     data = summary["data"]
@@ -132,6 +151,18 @@ Two runs on the same images are compared image by image, by an exact McNemar tes
 {_answers_table(answers)}
 
 All of this is about one seed; another one may differ as well.
+
+## Was the augmentation good for anything?
+
+The accuracy on test images that are blurred by passes of the 5x5 kernel, or turned about their
+centre, each to a side drawn for it.
+
+{_robustness_table(summary)}
+
+Robust is what gets more of the same perturbed images right, by an exact McNemar test, and by more
+than on the untouched ones.
+
+{_guesses_list(summary, augmentation)}
 
 ## When does each run settle?
 
@@ -169,6 +200,69 @@ def _answers_table(answers: Mapping[str, Difference]) -> str:
     return _table(["question", "with it", "test images", "p"], rows, n_text_columns=3)
 
 
+def _robustness_table(summary: Metrics) -> str:
+    accuracies = {stage: summary["robustness"][stage] for stage in TRAIN_STAGES}
+    columns = [
+        (perturbation, key)
+        for perturbation, row in accuracies[TRAIN_STAGES[0]].items()
+        for key in list(row)[1:]
+    ]
+    rows = [
+        [
+            f"`{stage}`",
+            f"{next(iter(of_stage['blur'].values())):.2%}",
+            *(f"{of_stage[perturbation][key]:.2%}" for perturbation, key in columns),
+        ]
+        for stage, of_stage in accuracies.items()
+    ]
+    return _table(
+        ["stage", "untouched", *(_how(key) for _, key in columns)], rows, n_text_columns=1
+    )
+
+
+def _guesses_list(summary: Metrics, augmentation: Metrics) -> str:
+    lines = []
+    for guess, (network, perturbation) in GUESSES.items():
+        differences = {
+            key: Difference(**fields) for key, fields in augmentation[network][perturbation].items()
+        }
+        untouched, *_, last = differences
+        difference = differences[last]
+        runs = {stage: summary["robustness"][stage][perturbation] for stage in PAIRS[network]}
+        falls = " and ".join(
+            f"`{stage}` from {run[untouched]:.2%} to {run[last]:.2%}" for stage, run in runs.items()
+        )
+        chance = max(difference.p_value, 0.0001)
+        lines.append(
+            f"- {guess} **{_where_robust(differences)}.** On images {_how(last)}, {falls}: "
+            f"{difference.fixed:,} images fixed and {difference.broken:,} broken, "
+            f"p {'=' if chance == difference.p_value else '<'} {chance:.2g}."
+        )
+    return "\n".join(lines)
+
+
+def _where_robust(differences: Mapping[str, Difference]) -> str:
+    """At which strengths augmentation gains more images than on the untouched ones."""
+    gains = {key: difference.fixed - difference.broken for key, difference in differences.items()}
+    untouched, *strengths = differences
+    robust = [
+        key
+        for key in strengths
+        if differences[key].verdict == "better" and gains[key] > gains[untouched]
+    ]
+    if robust == strengths:
+        return "Yes"
+    return f"Only when {' and '.join(map(_how, robust))}" if robust else "No"
+
+
+def _how(key: str) -> str:
+    """A condition in words, from its key in the metrics: `passes-2`, `degrees-15`."""
+    unit, _, strength = key.partition("-")
+    if unit == "degrees":
+        return f"turned by {strength}°"
+    return f"blurred in {strength} pass{'es' if strength != '1' else ''}"
+
+
 def _convergence_table(summary: Metrics) -> str:
     rows = []
     for stage, run in _trained(summary).items():
@@ -194,7 +288,9 @@ def _spike_sentence(losses: Sequence[float]) -> str:
 
 
 def _corrections_table(summary: Metrics) -> str:
-    data, plain, blurred = summary["data"], summary["train-convnet"], summary["train-augmented"]
+    data = summary["data"]
+    plain, blurred = (summary["robustness"][stage]["blur"] for stage in PAIRS["convnet"])
+    weakest = list(plain)[1]  # after the untouched images
     net, best = summary["train-net"], summary["train-net-augmented"]
     smallest = min(summary["partial-data"].values(), key=lambda run: int(run["examples"]))
     share = summary["analyze"]["neighbours"]["same_class_share"]
@@ -214,8 +310,8 @@ def _corrections_table(summary: Metrics) -> str:
         ],
         [
             "Blur treated an image as one row, and training never used it",
-            f"on the blurred test set ConvNet has {plain['test_blurred']['accuracy']:.2%} and "
-            f"ConvNet + blur {blurred['test_blurred']['accuracy']:.2%}",
+            f"on test images {_how(weakest)} ConvNet has {plain[weakest]:.2%} right and "
+            f"ConvNet + blur {blurred[weakest]:.2%}",
         ],
         [
             "“1/16 of the data” was 1/16 of the batches: few steps, not few examples",

@@ -7,7 +7,14 @@ import numpy as np
 from mnistpipe.artifacts import read_column, read_json, write_bytes, write_json
 from mnistpipe.errors import UserError
 from mnistpipe.params import TRAIN_STAGES
-from mnistpipe.report import ANALYSIS_KEYS, QUESTIONS, RUN_KEYS, summarise, write_report
+from mnistpipe.report import (
+    ANALYSIS_KEYS,
+    QUESTIONS,
+    ROBUSTNESS_KEYS,
+    RUN_KEYS,
+    summarise,
+    write_report,
+)
 from mnistpipe.significance import Difference, compare_predictions
 from stages.cli import run
 
@@ -18,16 +25,19 @@ def main() -> None:
     """The sweep's metrics come by way of the learning curve, which knows its points."""
     runs = {stage: read_json(METRICS / f"{stage}.json", RUN_KEYS) for stage in TRAIN_STAGES}
     curve = read_json(METRICS / "learning-curve.json")
+    robustness = read_json(METRICS / "robustness.json", ROBUSTNESS_KEYS)
     summary = summarise(
         sizes=read_json(METRICS / "prepare-split.json"),
         runs=runs,
         sweep={name: run for name, run in curve.items() if name != "full"},
         analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
+        robustness=robustness,
     )
     blur_losses = read_column(Path("plots/loss/train-augmented.csv"), "validation_loss")
     answers = {question: _compare(*stages) for question, stages in QUESTIONS.items()}
     write_json(METRICS / "summary.json", summary)
-    write_bytes(Path("REPORT.md"), write_report(summary, blur_losses, answers).encode())
+    report = write_report(summary, blur_losses, answers, robustness["augmentation"])
+    write_bytes(Path("REPORT.md"), report.encode())
 
 
 def _compare(first: str, second: str) -> Difference:

@@ -109,7 +109,7 @@ def repo(clone: tuple[Path, str]) -> Iterator[Path]:
 
 def test_every_stage_runs_once_and_writes_its_files(clone: tuple[Path, str]) -> None:
     folder, printed = clone
-    others = ["learning-curve", "analyze", "report"]
+    others = ["learning-curve", "analyze", "robustness", "report"]
     assert sorted(stages_run(printed)) == sorted(
         ["fetch-data", "prepare-split", *TRAINING, *others]
     )
@@ -145,7 +145,9 @@ def test_the_fallback_is_announced_and_named_in_every_product(clone: tuple[Path,
         "metrics/summary.json",
         "metrics/prepare-split.json",
         "metrics/analyze.json",
+        "metrics/robustness.json",
         "plots/learning-curve.csv",
+        "plots/robustness.csv",
         *(f"metrics/{stage}.json" for stage in TRAINING),
         *(f"plots/loss/{stage}.csv" for stage in TRAINING),
     ]
@@ -187,19 +189,20 @@ def test_every_plot_is_shown_exactly_once(clone: tuple[Path, str]) -> None:
     scripts, _, page = page.rpartition("<body>")
     charts = re.findall(r"vegaEmbed\('#([^']+)'", page)
     tables = [f"plots_{kind}_{stage}_csv" for kind in ("loss", "predictions") for stage in TRAINING]
-    expected = [*tables, "plots_learning-curve_csv", "plots_analyze_confusion_csv"]
+    others = ["plots_learning-curve_csv", "plots_analyze_confusion_csv", "plots_robustness_csv"]
+    expected = [*tables, *others]
     assert sorted(charts) == sorted(name.replace("@", "_") for name in expected)
     pictures = [Path(source).name for source in re.findall(r'<img src="([^"]+)"', page)]
     names = ["mistakes", "kernels", "confusion", "confusion-normalised", "t-sne", "neighbours"]
     found = sorted(re.sub(r"^.*_(?=[^_]+\.png$)", "", picture) for picture in pictures)
-    assert found == sorted(f"{name}.png" for name in [*names, "learning-curve"])
+    assert found == sorted(f"{name}.png" for name in [*names, "learning-curve", "robustness"])
     assert not re.findall(r"<script[^>]* src=", scripts + page)  # it works offline
 
 
 def test_two_branches_compare_even_without_the_cache(repo: Path, tmp_path: Path) -> None:
     run(repo, "git", "checkout", "--quiet", "-b", "longer")
     change_params(repo, train_convnet__epochs=3)
-    assert stages_run(run(repo, "dvc", "repro")) == ["train-convnet", "report"]
+    assert stages_run(run(repo, "dvc", "repro")) == ["train-convnet", "robustness", "report"]
     commit(repo, "train ConvNet for longer")
     longer = read(repo / "metrics/summary.json")
     for place in (repo, tmp_path / "bare"):
@@ -208,7 +211,7 @@ def test_two_branches_compare_even_without_the_cache(repo: Path, tmp_path: Path)
             run(place, "git", "branch", "--quiet", "main", "origin/main")
         changes = json.loads(run(place, "dvc", "metrics", "diff", "main", "longer", "--json"))
         changed = changes["metrics/summary.json"]
-        assert {key.split(".")[0] for key in changed} == {"train-convnet"}
+        assert {key.split(".")[0] for key in changed} == {"train-convnet", "robustness"}
         loss = changed["train-convnet.test.loss"]
         accuracy = changed["train-convnet.test.accuracy"]
         assert loss["new"] == longer["train-convnet"]["test"]["loss"] != loss["old"]
@@ -225,21 +228,25 @@ def test_two_branches_compare_even_without_the_cache(repo: Path, tmp_path: Path)
     assert run(repo, "git", "status", "--porcelain") == ""
 
 
-def test_another_fraction_is_two_lines_and_one_stage(repo: Path) -> None:
+def test_another_fraction_is_three_lines_and_one_network(repo: Path) -> None:
     pipeline = (repo / "dvc.yaml").read_text(encoding="utf-8")
-    line = "      - metrics/partial-data@half.json\n"
-    with_third = pipeline.replace(line, line + line.replace("half", "two-fifths"))
-    (repo / "dvc.yaml").write_text(with_third, encoding="utf-8")
+    for file in ("metrics/partial-data@half.json", "models/partial-data@half.safetensors"):
+        line = f"      - {file}\n"
+        assert line in pipeline
+        pipeline = pipeline.replace(line, line + line.replace("half", "two-fifths"))
+    (repo / "dvc.yaml").write_text(pipeline, encoding="utf-8")
     change_params(repo, **{"partial_data__fractions__two-fifths": 0.4})
     stages = stages_run(run(repo, "dvc", "repro"))
-    assert stages == ["partial-data@two-fifths", "learning-curve", "report"]
+    assert stages[0] == "partial-data@two-fifths"
+    assert sorted(stages[1:-1]) == ["learning-curve", "robustness"]
+    assert stages[-1] == "report"
 
 
 def test_an_edit_of_a_figure_trains_nothing(repo: Path) -> None:
     with (repo / "mnistpipe/figures.py").open("a", encoding="utf-8") as file:
         file.write("# edited\n")
     stages = stages_run(run(repo, "dvc", "repro", "--dry"))
-    assert stages == ["learning-curve", "analyze"]
+    assert sorted(stages) == ["analyze", "learning-curve", "robustness"]
 
 
 def test_a_wrong_section_stops_before_any_stage(repo: Path) -> None:

@@ -4,6 +4,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import matplotlib as mpl
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import Collection, PathCollection
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy import ndarray
@@ -28,8 +30,12 @@ from mnistpipe.figures import (
     draw_learning_curve,
     draw_mistakes,
     draw_neighbours,
+    draw_robustness,
 )
 from mnistpipe.learning_curve import Point
+from mnistpipe.params import PAIRS, Perturbation
+from mnistpipe.robustness import Trial
+from mnistpipe.significance import wilson_interval
 from mnistpipe.split import Labelled, Split
 
 LONG_TITLE = "scikit-learn digits (not MNIST)"
@@ -68,6 +74,23 @@ def curve_points() -> list[Point]:
     ]
 
 
+PARTS = [f"partial-data@{name}" for name in ("half", "quarter", "eighth", "sixteenth")]
+STRENGTHS: dict[Perturbation, list[int]] = {"blur": [0, 1, 2, 3], "rotation": [0, 15, 30, 45]}
+
+
+def trials(parts: Sequence[str] = PARTS) -> list[Trial]:
+    """Eight networks or more, each one worse than the one before; the first is perfect at first."""
+    networks = {stage: network for network, pair in PAIRS.items() for stage in pair}
+    networks |= dict.fromkeys(parts, "net")
+    return [
+        Trial(stage, network, perturbation, strength, errors / 10_000, errors, 10_000)
+        for number, (stage, network) in enumerate(networks.items())
+        for perturbation, strengths in STRENGTHS.items()
+        for strength in strengths
+        for errors in [100 * number + strength**2 + (0 if strength == 0 else 90)]
+    ]
+
+
 def neighbours_figure(test: Labelled, dataset: str, count: int = 8) -> Figure:
     neighbours = find_neighbours(test.images.reshape(len(test), -1) / np.float32(255), count)
     return draw_neighbours(test, np.arange(10), neighbours, dataset, share=0.9137)
@@ -75,6 +98,7 @@ def neighbours_figure(test: Labelled, dataset: str, count: int = 8) -> Figure:
 
 FIGURES: dict[str, Callable[[str], Figure]] = {
     "learning curve": lambda dataset: draw_learning_curve(curve_points(), dataset),
+    "robustness": lambda dataset: draw_robustness(trials(), dataset),
     "mistakes": lambda dataset: draw_mistakes(
         random_images(50), mistakes_at(range(47)), 25, dataset
     ),
@@ -162,7 +186,7 @@ def test_a_text_that_is_cut_would_be_noticed() -> None:
         assert_no_text_is_cut(figure)
 
 
-@pytest.mark.parametrize("name", ["learning curve", "confusion", "embedding"])
+@pytest.mark.parametrize("name", ["learning curve", "robustness", "confusion", "embedding"])
 def test_tick_labels_do_not_run_into_each_other(name: str) -> None:
     figure = FIGURES[name](LONG_TITLE)
     renderer = draw(figure)
@@ -395,6 +419,73 @@ def test_a_curve_without_any_error_is_all_marks() -> None:
         [Point("half", 10, 0.0, 0.0), Point("full", 20, 0.0, 0.0)], "MNIST"
     )
     assert {"test error is zero", "training error is zero"} <= set(lines_seen(figure))
+
+
+def series_of(axes: Axes) -> dict[str, ErrorbarContainer]:
+    handles, labels = axes.get_legend_handles_labels()
+    assert all(isinstance(handle, ErrorbarContainer) for handle in handles)
+    return dict(zip(labels, handles, strict=True))
+
+
+def test_robustness_has_the_four_runs_above_and_the_parts_of_the_data_below() -> None:
+    figure = draw_robustness(trials(), "MNIST")
+    stages = [stage for pair in PAIRS.values() for stage in pair]
+    shown = [list(series_of(axes)) for axes in figure.axes]
+    parts = ["train-net-augmented", *PARTS]  # the full data is the measure of the parts
+    assert shown == [stages, stages, parts, parts]
+
+
+def test_robustness_has_each_error_at_its_strength_with_its_interval() -> None:
+    figure = draw_robustness(trials(), "MNIST")
+    for axes, perturbation in zip(figure.axes, [*STRENGTHS, *STRENGTHS], strict=True):
+        assert axes.get_yscale() == "log"
+        for stage, (line, _, (bars,)) in series_of(axes).items():
+            own = [t for t in trials() if (t.stage, t.perturbation) == (stage, perturbation)]
+            drawn = np.asarray(line.get_xydata())
+            assert drawn[:, 0].tolist() == STRENGTHS[perturbation]
+            assert drawn[:, 1] == pytest.approx([max(t.test_error, 0.5 / 10_000) for t in own])
+            for trial, bar in zip(own, np.asarray(bars.get_segments()), strict=True):
+                low, high = wilson_interval(trial.errors, trial.count)
+                assert bar[:, 1] == pytest.approx([1 - high, 1 - low], abs=1e-9)
+
+
+def test_robustness_without_any_error_is_drawn_at_half_an_image() -> None:
+    perfect = [replace(trial, test_error=0.0, errors=0) for trial in trials()]
+    figure = draw_robustness(perfect, "MNIST")
+    draw(figure)
+    low, high = figure.axes[0].get_ylim()
+    assert 0 < low < 0.5 / 10_000 < high
+
+
+def test_robustness_is_labelled() -> None:
+    seen = lines_seen(FIGURES["robustness"]("MNIST"))
+    assert "Test error on blurred and on turned images, with 95 % intervals" in seen
+    assert {"blur (passes of the 5x5 kernel)", "rotation to either side (degrees)"} <= set(seen)
+    assert seen.count("share of images misclassified") == 2
+    assert {"0", "1", "2", "3", "15", "30", "45", "1%", "10%"} <= set(seen)
+    assert {"all of the data", "parts of the data", *PARTS} <= set(seen)
+
+
+@pytest.mark.parametrize("n_sweeps", [1, 2])
+def test_no_two_lines_of_a_panel_look_alike(n_sweeps: int) -> None:
+    other = [f"partial-data-steps@{name}" for name in ("quarter", "eighth", "sixteenth")]
+    figure = draw_robustness(trials(PARTS + other * (n_sweeps - 1)), "MNIST")
+    for axes in figure.axes:
+        lines = [container[0] for container in series_of(axes).values()]
+        looks = [(to_hex(line.get_color()), line.get_linestyle()) for line in lines]
+        assert len(set(looks)) == len(looks)
+    assert_no_text_is_cut(figure)
+
+
+def test_a_network_has_one_colour_and_is_dashed_without_augmentation() -> None:
+    lines = {
+        stage: container[0]
+        for stage, container in series_of(draw_robustness(trials(), "MNIST").axes[0]).items()
+    }
+    for without, with_it in PAIRS.values():
+        assert to_hex(lines[without].get_color()) == to_hex(lines[with_it].get_color())
+        assert [lines[stage].get_linestyle() for stage in (without, with_it)] == ["--", "-"]
+        assert lines[without].get_marker() != lines[with_it].get_marker()
 
 
 def test_the_ten_colours_of_the_classes_are_distinct() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnistpipe.errors import UserError
-from mnistpipe.params import TRAIN_STAGES, Params, load_params, sweep_stages
+from mnistpipe.params import PAIRS, TRAIN_STAGES, Params, load_params, sweep_stages
 from tests.conftest import PARAMS_FILE, ROOT
 
 OWN_TEXT = PARAMS_FILE.read_text(encoding="utf-8")
@@ -120,6 +120,11 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         ("n: 0.15", "n: 1", "prepare-split.validation_fraction", "less than 1, not 1"),
         ("n: 0.15", "n: 1.5", "prepare-split.validation_fraction", "less than 1, not 1.5"),
         ("n: 0.15", "n: .nan", "prepare-split.validation_fraction", "finite number, not nan"),
+        ("passes: [0,", "passes: [-1,", "robustness.blur_passes.0", "or equal to 0, not -1"),
+        ("2, 3]", "2, 21]", "robustness.blur_passes.3", "less than or equal to 20, not 21"),
+        ("2, 3]", "2, 2.5]", "robustness.blur_passes.3", "valid integer, not 2.5"),
+        ("2, 3]", "2, yes]", "robustness.blur_passes.3", "valid integer, not True"),
+        ("30, 45]", "30, 181]", "robustness.turn_degrees.3", "less than or equal to 180, not 181"),
         ("mistakes: 25", "mistakes: 9", "analyze.mistakes", "or equal to 16, not 9"),
         # words
         (": mnist ", ": cifar ", "data.dataset", "'mnist' or 'digits', not 'cifar'"),
@@ -181,6 +186,33 @@ def test_a_missing_section_is_named(tmp_path: Path) -> None:
     assert problems(tmp_path, without_lines("prepare-split:", "train-convnet:")) == [
         "prepare-split is missing."
     ]
+
+
+@pytest.mark.parametrize("strengths", ["[]", "[0]", "[1, 2]", "[0, 2, 1]", "[0, 1, 1]", "[0, 0]"])
+@pytest.mark.parametrize(
+    ("key", "own"), [("blur_passes", "[0, 1, 2, 3]"), ("turn_degrees", "[0, 15, 30, 45]")]
+)
+def test_strengths_rise_from_zero(tmp_path: Path, key: str, own: str, strengths: str) -> None:
+    assert problems(tmp_path, edited(f"{key}: {own}", f"{key}: {strengths}")) == [
+        f"robustness: {key} should start with 0, the untouched images, and go on with at least "
+        f"one number, each greater than the one before, not {strengths}."
+    ]
+
+
+def test_the_strengths_stand_by_their_kind() -> None:
+    assert load_params(PARAMS_FILE).robustness.strengths == {
+        "blur": (0, 1, 2, 3),
+        "rotation": (0, 15, 30, 45),
+    }
+
+
+def test_the_pairs_are_the_train_stages_and_differ_in_their_views_alone() -> None:
+    params = load_params(PARAMS_FILE)
+    assert [stage for pair in PAIRS.values() for stage in pair] == [*TRAIN_STAGES]
+    for network, pair in PAIRS.items():
+        without, with_it = (params.training_run(stage)[0] for stage in pair)
+        assert without.network == with_it.network == network
+        assert set(without.views) < set(with_it.views)
 
 
 def test_a_sweep_without_fractions_is_refused(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_packages_hold_no_code_of_their_own() -> None:
         (SWEEP, ["partial-data.recipe", "partial-data.fractions.${key}"]),
         ("learning-curve", ["partial-data.fractions"]),
         ("analyze", ["analyze"]),
+        ("robustness", ["robustness", "partial-data.fractions"]),
         ("report", []),
     ],
 )
@@ -100,6 +101,7 @@ def sections_read(script: Path) -> set[str]:
         ("train-net", {"training_run"}),
         ("learning-curve", {"sweep_stages"}),
         ("analyze", {"analyze"}),
+        ("robustness", {"robustness", "sweep_stages"}),
         ("report", set()),
     ],
 )
@@ -132,6 +134,14 @@ def test_every_fraction_is_a_point_of_the_learning_curve() -> None:
     expected = [f"metrics/{stage}.json" for stage in [*sweep_stages(PARAMS), BEST_STAGE]]
     missing = [f"      - {path}" for path in expected if path not in declared]
     assert not missing, "dvc.yaml, learning-curve, deps: add\n" + "\n".join(missing)
+    assert sorted(declared) == sorted(expected)
+
+
+def test_every_trained_network_is_scored_for_its_robustness() -> None:
+    declared = [dep for dep in STAGES["robustness"]["deps"] if dep.startswith("models/")]
+    expected = [f"models/{stage}.safetensors" for stage in [*TRAIN_STAGES, *sweep_stages(PARAMS)]]
+    missing = [f"      - {path}" for path in expected if path not in declared]
+    assert not missing, "dvc.yaml, robustness, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)
 
 

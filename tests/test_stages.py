@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
 from mnistpipe.datasets import load_digits
-from mnistpipe.evaluation import PIXEL_MEAN, PIXEL_STD
-from mnistpipe.model_files import ModelCard, write_model
-from mnistpipe.models import ConvNet
-from mnistpipe.params import BEST_STAGE, TRAIN_STAGES
+from mnistpipe.evaluation import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
+from mnistpipe.model_files import ModelCard, read_model, write_model
+from mnistpipe.models import NETWORKS, ConvNet
+from mnistpipe.params import BEST_STAGE, PAIRS, TRAIN_STAGES, Perturbation
+from mnistpipe.perturb import perturb
 from mnistpipe.split import Labelled, Split, split_dataset
 from tests.conftest import PARAMS_FILE, ROOT
 
@@ -314,6 +316,92 @@ def test_another_network_than_the_best_is_not_analysed(folder: Path, small: Spli
     ended = run_stage(folder, "stages.analyze")
     assert_one_sentence(ended, f"models/{BEST_STAGE}.safetensors holds a convnet", "a net trained")
     assert contents(folder) == before
+
+
+def write_networks(folder: Path, dataset: str) -> dict[str, str]:
+    """A fresh network for each train stage of params.yaml; their names by stage."""
+    networks: dict[str, str] = {stage: name for name, pair in PAIRS.items() for stage in pair}
+    networks |= dict.fromkeys(POINTS, "net")
+    torch.manual_seed(0)
+    for stage, network in networks.items():
+        card = ModelCard(network, 0.5, dataset, PIXEL_MEAN, PIXEL_STD)
+        write_model(folder / f"models/{stage}.safetensors", NETWORKS[network](), card)
+    return networks
+
+
+CONDITIONS: list[tuple[Perturbation, int]] = [
+    *(("blur", passes) for passes in (0, 1, 2, 3)),
+    *(("rotation", degrees) for degrees in (0, 15, 30, 45)),
+]
+
+
+def test_robustness_scores_every_network_under_every_condition(folder: Path, small: Split) -> None:
+    networks = write_networks(folder, small.title)
+    before = contents(folder)
+    ended = run_stage(folder, "stages.robustness")
+    assert (ended.status, ended.stderr) == (0, "")
+    after = contents(folder)
+    assert set(after) - set(before) == {
+        "plots/robustness.csv",
+        "plots/robustness.png",
+        "metrics/robustness.json",
+    }
+    rows = list(csv.DictReader(after["plots/robustness.csv"].decode().splitlines()))
+    assert sorted(
+        (row["stage"], row["network"], row["perturbation"], int(row["strength"])) for row in rows
+    ) == sorted((*names, *condition) for names in networks.items() for condition in CONDITIONS)
+    assert {(row["count"], row["dataset"]) for row in rows} == {("50", small.title)}
+    metrics = json.loads(after["metrics/robustness.json"])
+    assert metrics["dataset"] == small.title
+    assert set(metrics["accuracy"]) == set(networks)
+    assert set(metrics["augmentation"]) == {"convnet", "net"}
+    run_stage(folder, "stages.robustness")
+    assert contents(folder) == after  # byte for byte
+
+
+def test_robustness_is_what_the_library_says_of_the_test_images(
+    folder: Path, small: Split, convnet: Trained
+) -> None:
+    """Of the one network that was trained: a fresh one says the same of all images."""
+    write_networks(folder, small.title)
+    path = folder / "models/train-convnet.safetensors"
+    path.write_bytes(convnet.files["models/train-convnet.safetensors"])
+    assert run_stage(folder, "stages.robustness").status == 0
+    rows = csv.DictReader((folder / "plots/robustness.csv").read_text().splitlines())
+    errors = {
+        (row["perturbation"], int(row["strength"])): int(row["errors"])
+        for row in rows
+        if row["stage"] == "train-convnet"
+    }
+    network = read_model(path, "convnet", small.title)
+    pixels, labels = to_pixels(torch.from_numpy(small.test.images)), small.test.labels
+    assert errors == {
+        condition: int((predict(network, images, 50).labels.numpy() != labels).sum())
+        for condition in CONDITIONS
+        for images in [perturb(pixels, *condition, seed=0)]
+    }
+    assert errors["blur", 0] not in (errors["blur", 3], errors["rotation", 45])
+    metrics = json.loads((folder / "metrics/robustness.json").read_text())
+    compared = metrics["augmentation"]["convnet"]["blur"]["passes-3"]
+    accuracies = [metrics["accuracy"][stage]["blur"]["passes-3"] for stage in PAIRS["convnet"]]
+    assert accuracies[0] == pytest.approx(1 - errors["blur", 3] / 50)
+    gain = (compared["fixed"] - compared["broken"]) / 50
+    assert gain == pytest.approx(accuracies[1] - accuracies[0])
+
+
+def test_a_missing_network_is_named_before_anything_is_scored(folder: Path, small: Split) -> None:
+    write_networks(folder, small.title)
+    (folder / "models/partial-data@eighth.safetensors").unlink()
+    before = contents(folder)
+    ended = run_stage(folder, "stages.robustness")
+    assert_one_sentence(ended, "models/partial-data@eighth.safetensors is missing", "dvc repro")
+    assert contents(folder) == before
+
+
+def test_robustness_is_asked_of_networks_for_this_data_set(folder: Path, small: Split) -> None:
+    write_networks(folder, "MNIST")
+    ended = run_stage(folder, "stages.robustness")
+    assert_one_sentence(ended, "trained on MNIST where", f"trained on {small.title} should be")
 
 
 @pytest.fixture
