@@ -75,8 +75,16 @@ class Recipe(_Section):
 class PartialData(_Section):
     """The sweep over fractions of the training split; the keys of `fractions` name its stages."""
 
+    other_min_steps: Annotated[int, Field(ge=0, le=10_000_000)]
     fractions: Annotated[dict[FractionName, Fraction], Field(min_length=1)]
     recipe: Recipe
+
+
+class LearningCurve(_Section):
+    """How sure the law of the learning curve is."""
+
+    bootstrap: Annotated[int, Field(ge=100, le=100_000)]
+    seed: Seed
 
 
 class Analyze(_Section):
@@ -98,6 +106,7 @@ class Params(_Section):
     train_net: Recipe = Field(alias="train-net")
     train_net_augmented: Recipe = Field(alias="train-net-augmented")
     partial_data: PartialData = Field(alias="partial-data")
+    learning_curve: LearningCurve = Field(alias="learning-curve")
     analyze: Analyze
 
     @check_model(mode="after")

@@ -79,6 +79,7 @@ def test_the_write_ups_study_has_its_recipes() -> None:
         "eighth": 1 / 8,
         "sixteenth": 1 / 16,
     }
+    assert params.learning_curve.model_dump() == {"bootstrap": 1000, "seed": 0}
     assert params.prepare_split.model_dump() == {"validation_fraction": 0.15, "seed": 0}
     assert params.data.model_dump() == {"dataset": "mnist", "fallback": "digits"}
 
@@ -121,6 +122,7 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         ("n: 0.15", "n: 1.5", "prepare-split.validation_fraction", "less than 1, not 1.5"),
         ("n: 0.15", "n: .nan", "prepare-split.validation_fraction", "finite number, not nan"),
         ("mistakes: 25", "mistakes: 9", "analyze.mistakes", "or equal to 16, not 9"),
+        ("p: 1000", "p: 99", "learning-curve.bootstrap", "or equal to 100, not 99"),
         # words
         (": mnist ", ": cifar ", "data.dataset", "'mnist' or 'digits', not 'cifar'"),
         (": digits ", ": mnist ", "data.fallback", "'digits' or null, not 'mnist'"),
