@@ -1,8 +1,10 @@
 """The study's summary and its report: our numbers beside the write-up's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnistpipe.curve_report import write_curve
+from mnistpipe.markdown import table
 from mnistpipe.significance import Difference, wilson_interval
 from mnistpipe.writeup import (
     REPORTED,
@@ -22,25 +24,30 @@ QUESTIONS = {
 }
 # What the summary takes of each run's metrics.
 ANALYSIS_KEYS = ("confusion_diagonal", "mistakes", "neighbours", "classes")
-RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
+RUN_KEYS = ("examples", "steps", "precision", "convergence_epoch", *_SCORES)
+CURVE_KEYS = ("min_steps", "other_min_steps", "fit", "examples_for")
 
 
 def summarise(
-    sizes: Metrics, runs: Mapping[str, Metrics], sweep: Mapping[str, Metrics], analysis: Metrics
+    sizes: Metrics, runs: Mapping[str, Metrics], curve: Metrics, analysis: Metrics
 ) -> dict[str, Any]:
     """All metrics in one tree, nested by stage.
 
     Args:
         sizes: of prepare-split: the data set's title and the sizes of its parts.
         runs: of each train stage, by its name.
-        sweep: of each fraction of partial-data, by its name.
+        curve: of learning-curve, with those of both sweeps over parts of the data.
         analysis: of analyze.
 
     """
     return {
         "data": dict(sizes),
         **{stage: _select(run) for stage, run in runs.items()},
-        "partial-data": {name: _select(run) for name, run in sweep.items()},
+        "partial-data": {
+            name: _select(run) for name, run in curve["points"].items() if name != "full"
+        },
+        "partial-data-steps": {name: _select(run) for name, run in curve["other_steps"].items()},
+        "learning-curve": {key: curve[key] for key in CURVE_KEYS},
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
     }
 
@@ -87,7 +94,7 @@ def results_table(summary: Metrics) -> str:
         "ours",
         "difference",
     ]
-    return _table(header, rows, n_text_columns=2)
+    return table(header, rows, n_text_columns=2)
 
 
 def write_report(
@@ -133,6 +140,10 @@ Two runs on the same images are compared image by image, by an exact McNemar tes
 
 All of this is about one seed; another one may differ as well.
 
+## Learning curve
+
+{write_curve(summary, comparable=title == MNIST)}
+
 ## When does each run settle?
 
 The first epoch whose validation loss is at most 1 % above the run's lowest.
@@ -153,7 +164,7 @@ def _intervals_table(summary: Metrics) -> str:
         test = run["test"]
         low, high = wilson_interval(test["errors"], test["count"])
         rows.append([f"`{stage}`", f"{test['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"])
-    return _table(["stage", "accuracy", "95 % interval"], rows, n_text_columns=1)
+    return table(["stage", "accuracy", "95 % interval"], rows, n_text_columns=1)
 
 
 def _answers_table(answers: Mapping[str, Difference]) -> str:
@@ -166,7 +177,7 @@ def _answers_table(answers: Mapping[str, Difference]) -> str:
         ]
         for question, answer in answers.items()
     ]
-    return _table(["question", "with it", "test images", "p"], rows, n_text_columns=3)
+    return table(["question", "with it", "test images", "p"], rows, n_text_columns=3)
 
 
 def _convergence_table(summary: Metrics) -> str:
@@ -176,7 +187,7 @@ def _convergence_table(summary: Metrics) -> str:
         rows.append(
             [f"`{stage}`", f"{run['convergence_epoch']}", f"around {said}" if said else _NOTHING]
         )
-    return _table(["stage", "epoch", "the write-up says"], rows, n_text_columns=1)
+    return table(["stage", "epoch", "the write-up says"], rows, n_text_columns=1)
 
 
 def _spike_sentence(losses: Sequence[float]) -> str:
@@ -247,7 +258,7 @@ def _corrections_table(summary: Metrics) -> str:
             f"{smallest['train_split']['accuracy']:.2%} of the whole training split",
         ],
     ]
-    return _table(["original", "here"], rows, n_text_columns=2)
+    return table(["original", "here"], rows, n_text_columns=2)
 
 
 def _trained(summary: Metrics) -> dict[str, Metrics]:
@@ -263,8 +274,3 @@ def _select(run: Metrics) -> dict[str, Any]:
 def _right(score: Metrics) -> str:
     right = score["count"] - score["errors"]
     return f"{right:,} of {score['count']:,} = {score['accuracy']:.2%}"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, n_text_columns: int) -> str:
-    rule = ["---"] * n_text_columns + ["---:"] * (len(header) - n_text_columns)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *rows])

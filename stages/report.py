@@ -7,7 +7,7 @@ import numpy as np
 from mnistpipe.artifacts import read_column, read_json, write_bytes, write_json
 from mnistpipe.errors import UserError
 from mnistpipe.params import TRAIN_STAGES
-from mnistpipe.report import ANALYSIS_KEYS, QUESTIONS, RUN_KEYS, summarise, write_report
+from mnistpipe.report import ANALYSIS_KEYS, CURVE_KEYS, QUESTIONS, RUN_KEYS, summarise, write_report
 from mnistpipe.significance import Difference, compare_predictions
 from stages.cli import run
 
@@ -15,13 +15,12 @@ METRICS = Path("metrics")
 
 
 def main() -> None:
-    """The sweep's metrics come by way of the learning curve, which knows its points."""
+    """The sweeps' metrics come by way of the learning curve, which knows its points."""
     runs = {stage: read_json(METRICS / f"{stage}.json", RUN_KEYS) for stage in TRAIN_STAGES}
-    curve = read_json(METRICS / "learning-curve.json")
     summary = summarise(
         sizes=read_json(METRICS / "prepare-split.json"),
         runs=runs,
-        sweep={name: run for name, run in curve.items() if name != "full"},
+        curve=read_json(METRICS / "learning-curve.json", ["points", "other_steps", *CURVE_KEYS]),
         analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
     )
     blur_losses = read_column(Path("plots/loss/train-augmented.csv"), "validation_loss")

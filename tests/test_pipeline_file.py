@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mnistpipe.learning_curve import OTHER_FRACTIONS
 from mnistpipe.params import BEST_STAGE, SWEEP, TRAIN_STAGES, Params, load_params, sweep_stages
 from tests.conftest import ROOT
 
@@ -17,6 +18,8 @@ STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()
 }
 PARAMS = load_params(ROOT / "params.yaml")
+OTHER_SWEEP = "partial-data-steps"
+OTHER_STAGES = [f"{OTHER_SWEEP}@{name}" for name in OTHER_FRACTIONS]
 
 
 @cache
@@ -74,7 +77,24 @@ def test_packages_hold_no_code_of_their_own() -> None:
         ("prepare-split", ["prepare-split"]),
         *((stage, [stage]) for stage in TRAIN_STAGES),
         (SWEEP, ["partial-data.recipe", "partial-data.fractions.${key}"]),
-        ("learning-curve", ["partial-data.fractions"]),
+        (
+            "partial-data-steps",
+            [
+                "partial-data.recipe",
+                "partial-data.seeds",
+                "partial-data.other_min_steps",
+                "partial-data.fractions.${item}",
+            ],
+        ),
+        (
+            "learning-curve",
+            [
+                "partial-data.fractions",
+                "partial-data.recipe.min_steps",
+                "partial-data.other_min_steps",
+                "learning-curve",
+            ],
+        ),
         ("analyze", ["analyze"]),
         ("report", []),
     ],
@@ -98,7 +118,7 @@ def sections_read(script: Path) -> set[str]:
         ("fetch-data", {"data"}),
         ("prepare-split", {"prepare_split"}),
         ("train-net", {"training_run"}),
-        ("learning-curve", {"sweep_stages"}),
+        ("learning-curve", {"sweep_stages", "partial_data", "learning_curve"}),
         ("analyze", {"analyze"}),
         ("report", set()),
     ],
@@ -129,7 +149,8 @@ def test_a_training_run_reads_its_own_section_alone(stage: str) -> None:
 def test_every_fraction_is_a_point_of_the_learning_curve() -> None:
     deps = STAGES["learning-curve"]["deps"]
     declared = [dep for dep in deps if dep.startswith("metrics/")]
-    expected = [f"metrics/{stage}.json" for stage in [*sweep_stages(PARAMS), BEST_STAGE]]
+    stages = [*sweep_stages(PARAMS), *OTHER_STAGES, BEST_STAGE]
+    expected = [f"metrics/{stage}.json" for stage in stages]
     missing = [f"      - {path}" for path in expected if path not in declared]
     assert not missing, "dvc.yaml, learning-curve, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)
@@ -139,8 +160,13 @@ def test_the_sweep_is_over_the_fractions_of_params() -> None:
     assert PIPELINE["stages"][SWEEP]["foreach"] == "${partial-data.fractions}"
 
 
+def test_the_other_sweep_is_over_the_fractions_whose_updates_it_changes() -> None:
+    assert PIPELINE["stages"][OTHER_SWEEP]["foreach"] == list(OTHER_FRACTIONS)
+    assert set(OTHER_FRACTIONS) < set(PARAMS.partial_data.fractions)
+
+
 def test_one_name_everywhere() -> None:
-    for stage in [*TRAIN_STAGES, f"{SWEEP}@${{key}}"]:
+    for stage in [*TRAIN_STAGES, f"{SWEEP}@${{key}}", f"{OTHER_SWEEP}@${{item}}"]:
         entry = STAGES[stage.partition("@")[0]]
         assert entry["cmd"] == f"python -m stages.train {stage}"
         assert outputs_of(entry) == [
@@ -173,8 +199,10 @@ def test_every_file_that_is_read_is_written_by_an_earlier_stage() -> None:
     for name, stage in STAGES.items():
         data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
         assert not set(data) - written, name
-        keys = PARAMS.partial_data.fractions if name == SWEEP else [""]
-        written |= {out.replace("${key}", key) for out in outputs_of(stage) for key in keys}
+        keys = {SWEEP: PARAMS.partial_data.fractions, OTHER_SWEEP: OTHER_FRACTIONS}.get(name, [""])
+        written |= {
+            re.sub(r"\$\{(key|item)\}", key, out) for out in outputs_of(stage) for key in keys
+        }
 
 
 def test_the_best_model_is_named_as_an_artifact() -> None:
