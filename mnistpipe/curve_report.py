@@ -85,7 +85,8 @@ def _law_sentences(fit: Mapping[str, Any], series: str) -> str:
         f"exponent {exponent['low']:.2f} to {exponent['high']:.2f}, "
         f"floor {floor['low']:.2%} to {floor['high']:.2%}. "
         f"If the law were true, points would lie as far off it as these, or farther, in "
-        f"{fit['p_value']:.0%} of all cases."
+        f"{fit['p_value']:.0%} of all cases. Where a point has one seed, all this leaves out what "
+        "another would change."
     )
 
 
