@@ -17,6 +17,7 @@ from numpy import ndarray
 from mnistpipe.analysis import Mistakes, Neighbours
 from mnistpipe.learning_curve import Point
 from mnistpipe.params import BEST_STAGE, PAIRS, Perturbation
+from mnistpipe.power_law import PowerLaw
 from mnistpipe.robustness import Trial
 from mnistpipe.significance import wilson_interval
 from mnistpipe.split import Labelled
@@ -24,30 +25,41 @@ from mnistpipe.split import Labelled
 # A sequence of ten colours that was chosen for colour-vision deficiencies (Petroff 2021).
 CLASS_COLOURS = mpl.color_sequences["petroff10"]
 TRAINING_COLOUR, TEST_COLOUR = CLASS_COLOURS[0], CLASS_COLOURS[2]
+OTHER_COLOUR = CLASS_COLOURS[4]  # test error of the other series
 
 
-def draw_learning_curve(points: Sequence[Point], dataset: str) -> Figure:
-    """Training and test error against the number of examples, both axes logarithmic.
+def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: str) -> Figure:
+    """Test error of each series and training error of the first, both axes logarithmic.
 
-    An error of zero has no place on a logarithmic axis; it is marked at the lower edge.
+    The law is drawn where the first series has points. An error of zero has no place on a
+    logarithmic axis; it is marked at the lower edge.
     """
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    figure = Figure(figsize=(6.8, 5.4), layout="constrained")
     axes = figure.subplots()
-    examples = np.array([point.examples for point in points])
-    series = (
-        ("test", np.array([point.test_error for point in points]), TEST_COLOUR, "o-"),
-        ("training", np.array([point.training_error for point in points]), TRAINING_COLOUR, "s--"),
+    errors = [
+        error
+        for point in points
+        for error in (point.training_error, point.test_error, *point.interval)
+    ]
+    lowest = min((error for error in errors if error > 0), default=0.01) / 1.5
+    names = list(dict.fromkeys(point.series for point in points))
+    for name, colour, style in zip(names, (TEST_COLOUR, OTHER_COLOUR), ("o-", "D--"), strict=False):
+        series = [point for point in points if point.series == name]
+        if law is not None and name == names[0]:
+            _draw_law(axes, law, series, colour)
+            style = style[0]  # noqa: PLW2901 (the law takes the line's place)
+        _draw_test_error(axes, series, lowest, colour, style)
+    first = [point for point in points if point.series == names[0]]
+    _draw_errors(
+        axes,
+        f"training error, {names[0]}",
+        np.array([point.examples for point in first]),
+        np.array([point.training_error for point in first]),
+        lowest,
+        color=TRAINING_COLOUR,
+        fmt="s:",
+        ms=4,
     )
-    positive = [error for _, errors, _, _ in series for error in errors if error > 0]
-    floor = min(positive, default=0.01) / 2
-    for name, errors, colour, style in series:
-        shown = np.where(errors > 0, errors, np.nan)
-        axes.plot(examples, shown, style, color=colour, label=f"{name} error")
-        zeros = examples[errors == 0]
-        if len(zeros):
-            axes.plot(
-                zeros, np.full(len(zeros), floor), "v", color=colour, label=f"{name} error is zero"
-            )
     axes.set(
         xscale="log",
         yscale="log",
@@ -55,13 +67,20 @@ def draw_learning_curve(points: Sequence[Point], dataset: str) -> Figure:
         ylabel="share of images misclassified",
         title=f"Error of Net by number of training examples\n{dataset}",
     )
-    axes.set_xticks(examples, [f"{point.examples:,}\n({point.name})" for point in points])
+    ticks = {point.examples: f"{point.examples:,}\n({point.name})" for point in points}
+    axes.set_xticks(list(ticks), list(ticks.values()))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", alpha=0.3)
-    axes.legend()
+    axes.legend(fontsize=8)
+    several = any(len(point.seed_errors) > 1 for point in points)
+    figure.supxlabel(
+        f"Bars: Wilson's 95% interval, which the {points[0].test_images:,} test images alone leave "
+        "open." + ("\nStrokes beside a point: the error of each seed." if several else ""),
+        fontsize=8,
+    )
     return figure
 
 
@@ -91,7 +110,7 @@ def draw_robustness(trials: Sequence[Trial], dataset: str) -> Figure:
                     for trial in trials
                     if (trial.stage, trial.perturbation) == (stage, perturbation)
                 ]
-                _draw_errors(axes, series, {"label": stage, **styles[stage]})
+                _draw_strengths(axes, series, {"label": stage, **styles[stage]})
             axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
             axes.set_xticks([trial.strength for trial in series])
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -101,6 +120,71 @@ def draw_robustness(trials: Sequence[Trial], dataset: str) -> Figure:
             axes.label_outer()
         cells[-1].legend(title=heading, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _draw_law(axes: Axes, law: PowerLaw, points: Sequence[Point], colour: ColorType) -> None:
+    examples = np.geomspace(points[0].examples, points[-1].examples, 100)
+    errors = [law.error(float(number)) for number in examples]
+    label = (
+        f"fit: {law.scale.value:.3g} examples$^{{-{law.exponent.value:.2f}}}$ + "
+        f"{100 * law.floor.value:.2f}%, with 95% band"
+    )
+    axes.plot(examples, [error.value for error in errors], color=colour, lw=1.2, label=label)
+    axes.fill_between(
+        examples,
+        [error.low for error in errors],
+        [error.high for error in errors],
+        color=colour,
+        alpha=0.15,
+        linewidth=0,
+    )
+
+
+def _draw_test_error(
+    axes: Axes, points: Sequence[Point], lowest: float, colour: ColorType, style: str
+) -> None:
+    """With a bar for the interval of each point and, beside it, a stroke for each of its seeds."""
+    _draw_errors(
+        axes,
+        f"test error, {points[0].series}",
+        np.array([point.examples for point in points]),
+        np.array([point.test_error for point in points]),
+        lowest,
+        intervals=np.array([point.interval for point in points]),
+        color=colour,
+        fmt=style,
+        # Hollow and larger, so that a point of both series shows both its marks.
+        **({"ms": 9, "mfc": "none", "zorder": 3} if "D" in style else {"ms": 5}),
+    )
+    for point in points:
+        if len(point.seed_errors) > 1:
+            strokes = [max(error, lowest) for error in point.seed_errors]
+            beside = [1.06 * point.examples] * len(strokes)
+            axes.plot(beside, strokes, "_", color=colour, ms=6)
+
+
+def _draw_errors(
+    axes: Axes,
+    label: str,
+    examples: Int[ndarray, " p"],
+    errors: Float[ndarray, " p"],
+    lowest: float,
+    intervals: Float[ndarray, "p 2"] | None = None,
+    **style: Any,  # noqa: ANN401 (Matplotlib's)
+) -> None:
+    """Zeros as triangles at `lowest`."""
+    zero = errors == 0
+    places = np.where(zero, lowest, errors)
+    bars = None
+    if intervals is not None:
+        bars = np.abs(intervals.clip(min=lowest).T - places)
+    axes.errorbar(examples, np.where(zero, np.nan, errors), bars, capsize=3, label=label, **style)
+    if zero.any():
+        bars = None if bars is None else bars[:, zero]
+        style |= {"fmt": "v", "ms": 7}
+        axes.errorbar(
+            examples[zero], places[zero], bars, capsize=3, label=f"{label}: zero", **style
+        )
 
 
 def draw_mistakes(test: Labelled, mistakes: Mistakes, count: int, dataset: str) -> Figure:
@@ -239,7 +323,7 @@ def draw_neighbours(
     return figure
 
 
-def _draw_errors(axes: Axes, series: Sequence[Trial], style: Mapping[str, Any]) -> None:
+def _draw_strengths(axes: Axes, series: Sequence[Trial], style: Mapping[str, Any]) -> None:
     strengths = [trial.strength for trial in series]
     shown = np.array([max(trial.errors, 0.5) / trial.count for trial in series])
     accuracies = [wilson_interval(trial.errors, trial.count) for trial in series]

@@ -155,6 +155,13 @@ class PartialData(_Section):
         return self
 
 
+class LearningCurve(_Section):
+    """How sure the law of the learning curve is."""
+
+    bootstrap: Annotated[int, Field(ge=100, le=100_000)]
+    seed: Seed
+
+
 class Analyze(_Section):
     """What is shown of the best network."""
 
@@ -222,6 +229,7 @@ class Params(_Section):
     train_net: TrainSection = Field(alias="train-net")
     train_net_augmented: TrainSection = Field(alias="train-net-augmented")
     partial_data: PartialData = Field(alias="partial-data")
+    learning_curve: LearningCurve = Field(alias="learning-curve")
     analyze: Analyze
     robustness: Robustness
 

@@ -1,8 +1,10 @@
 """The study's summary and its report: our numbers beside the write-up's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from mnistpipe.curve_report import write_curve
+from mnistpipe.markdown import table
 from mnistpipe.params import PAIRS, TRAIN_STAGES, Perturbation
 from mnistpipe.significance import Difference, wilson_interval
 from mnistpipe.writeup import (
@@ -30,13 +32,14 @@ GUESSES: dict[str, tuple[Literal["convnet", "net"], Perturbation]] = {
 # What the summary takes of each run's metrics.
 ROBUSTNESS_KEYS = ("accuracy", "augmentation")
 ANALYSIS_KEYS = ("confusion_diagonal", "mistakes", "neighbours", "classes")
-RUN_KEYS = ("examples", "precision", "convergence_epoch", *_SCORES)
+RUN_KEYS = ("examples", "steps", "precision", "convergence_epoch", *_SCORES)
+CURVE_KEYS = ("min_steps", "other_min_steps", "fit", "examples_for")
 
 
 def summarise(
     sizes: Metrics,
     runs: Mapping[str, Metrics],
-    sweep: Mapping[str, Metrics],
+    curve: Metrics,
     analysis: Metrics,
     robustness: Metrics,
 ) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def summarise(
     Args:
         sizes: of prepare-split: the data set's title and the sizes of its parts.
         runs: of each train stage, by its name.
-        sweep: of each fraction of partial-data, by its name.
+        curve: of learning-curve, with those of both sweeps over parts of the data.
         analysis: of analyze.
         robustness: of robustness; of it, the accuracies.
 
@@ -53,7 +56,11 @@ def summarise(
     return {
         "data": dict(sizes),
         **{stage: _select(run) for stage, run in runs.items()},
-        "partial-data": {name: _select(run) for name, run in sweep.items()},
+        "partial-data": {
+            name: _select(run) for name, run in curve["points"].items() if name != "full"
+        },
+        "partial-data-steps": {name: _select(run) for name, run in curve["other_steps"].items()},
+        "learning-curve": {key: curve[key] for key in CURVE_KEYS},
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
         "robustness": robustness["accuracy"],
     }
@@ -101,7 +108,7 @@ def results_table(summary: Metrics) -> str:
         "ours",
         "difference",
     ]
-    return _table(header, rows, n_text_columns=2)
+    return table(header, rows, n_text_columns=2)
 
 
 def write_report(
@@ -163,6 +170,9 @@ Robust is what gets more of the same perturbed images right, by an exact McNemar
 than on the untouched ones.
 
 {_guesses_list(summary, augmentation)}
+## Learning curve
+
+{write_curve(summary, comparable=title == MNIST)}
 
 ## When does each run settle?
 
@@ -184,7 +194,7 @@ def _intervals_table(summary: Metrics) -> str:
         test = run["test"]
         low, high = wilson_interval(test["errors"], test["count"])
         rows.append([f"`{stage}`", f"{test['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"])
-    return _table(["stage", "accuracy", "95 % interval"], rows, n_text_columns=1)
+    return table(["stage", "accuracy", "95 % interval"], rows, n_text_columns=1)
 
 
 def _answers_table(answers: Mapping[str, Difference]) -> str:
@@ -197,7 +207,7 @@ def _answers_table(answers: Mapping[str, Difference]) -> str:
         ]
         for question, answer in answers.items()
     ]
-    return _table(["question", "with it", "test images", "p"], rows, n_text_columns=3)
+    return table(["question", "with it", "test images", "p"], rows, n_text_columns=3)
 
 
 def _robustness_table(summary: Metrics) -> str:
@@ -215,9 +225,7 @@ def _robustness_table(summary: Metrics) -> str:
         ]
         for stage, of_stage in accuracies.items()
     ]
-    return _table(
-        ["stage", "untouched", *(_how(key) for _, key in columns)], rows, n_text_columns=1
-    )
+    return table(["stage", "untouched", *(_how(key) for _, key in columns)], rows, n_text_columns=1)
 
 
 def _guesses_list(summary: Metrics, augmentation: Metrics) -> str:
@@ -270,7 +278,7 @@ def _convergence_table(summary: Metrics) -> str:
         rows.append(
             [f"`{stage}`", f"{run['convergence_epoch']}", f"around {said}" if said else _NOTHING]
         )
-    return _table(["stage", "epoch", "the write-up says"], rows, n_text_columns=1)
+    return table(["stage", "epoch", "the write-up says"], rows, n_text_columns=1)
 
 
 def _spike_sentence(losses: Sequence[float]) -> str:
@@ -343,7 +351,7 @@ def _corrections_table(summary: Metrics) -> str:
             f"{smallest['train_split']['accuracy']:.2%} of the whole training split",
         ],
     ]
-    return _table(["original", "here"], rows, n_text_columns=2)
+    return table(["original", "here"], rows, n_text_columns=2)
 
 
 def _trained(summary: Metrics) -> dict[str, Metrics]:
@@ -359,8 +367,3 @@ def _select(run: Metrics) -> dict[str, Any]:
 def _right(score: Metrics) -> str:
     right = score["count"] - score["errors"]
     return f"{right:,} of {score['count']:,} = {score['accuracy']:.2%}"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, n_text_columns: int) -> str:
-    rule = ["---"] * n_text_columns + ["---:"] * (len(header) - n_text_columns)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *rows])

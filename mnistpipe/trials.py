@@ -101,7 +101,7 @@ def run_trial(trial: Trial, split: Split) -> Result:
                 write_curve(trial.curve, training.curve, split.title)
             progress.epoch(epoch)
             if trial.parent not in (None, os.getpid(), os.getppid()):
-                raise SystemExit  # nobody is left to wait for the result
+                os._exit(1)  # nobody is left to wait for the result, and to be told so
 
     network = training.result
     predicted: Int64[ndarray, " n"] = np.empty(0, dtype=np.int64)

@@ -9,6 +9,7 @@ from mnistpipe.errors import UserError
 from mnistpipe.params import TRAIN_STAGES
 from mnistpipe.report import (
     ANALYSIS_KEYS,
+    CURVE_KEYS,
     QUESTIONS,
     ROBUSTNESS_KEYS,
     RUN_KEYS,
@@ -22,14 +23,13 @@ METRICS = Path("metrics")
 
 
 def main() -> None:
-    """The sweep's metrics come by way of the learning curve, which knows its points."""
+    """The sweeps' metrics come by way of the learning curve, which knows its points."""
     runs = {stage: read_json(METRICS / f"{stage}.json", RUN_KEYS) for stage in TRAIN_STAGES}
-    curve = read_json(METRICS / "learning-curve.json")
     robustness = read_json(METRICS / "robustness.json", ROBUSTNESS_KEYS)
     summary = summarise(
         sizes=read_json(METRICS / "prepare-split.json"),
         runs=runs,
-        sweep={name: run for name, run in curve.items() if name != "full"},
+        curve=read_json(METRICS / "learning-curve.json", ["points", "other_steps", *CURVE_KEYS]),
         analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
         robustness=robustness,
     )

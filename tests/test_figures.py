@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-from matplotlib.collections import Collection, PathCollection
+from matplotlib.collections import Collection, PathCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
@@ -22,6 +23,7 @@ from numpy import ndarray
 from mnistpipe.analysis import Mistakes, Neighbours, find_neighbours
 from mnistpipe.figures import (
     CLASS_COLOURS,
+    OTHER_COLOUR,
     TEST_COLOUR,
     TRAINING_COLOUR,
     draw_confusion,
@@ -32,13 +34,15 @@ from mnistpipe.figures import (
     draw_neighbours,
     draw_robustness,
 )
-from mnistpipe.learning_curve import Point
+from mnistpipe.learning_curve import Point, fit_points
 from mnistpipe.params import PAIRS, Perturbation
 from mnistpipe.robustness import Trial
 from mnistpipe.significance import wilson_interval
 from mnistpipe.split import Labelled, Split
 
 LONG_TITLE = "scikit-learn digits (not MNIST)"
+EPOCHS, UPDATES = "equal epochs", "at least 11,900 updates"
+CURVES = ("learning curve", "learning curve of seeds")
 
 
 @pytest.fixture
@@ -64,13 +68,24 @@ def confusion_counts() -> ndarray:
     return counts
 
 
+def point(
+    name: str, examples: int, training: float, test: float, *seeds: float, series: str = EPOCHS
+) -> Point:
+    seed_sd = float(np.std(seeds, ddof=1)) if seeds else None
+    return Point(name, series, examples, 100, training, test, 10_000, seeds or (test,), seed_sd)
+
+
 def curve_points() -> list[Point]:
+    """Of two series, which share the half."""
     return [
-        Point("sixteenth", 3185, 0.0, 0.0275),
-        Point("eighth", 6373, 0.0, 0.0191),
-        Point("quarter", 12748, 0.0013, 0.0121),
-        Point("half", 25500, 0.0017, 0.0088),
-        Point("full", 51000, 0.0021, 0.0064),
+        point("sixteenth", 3185, 0.0, 0.0275),
+        point("eighth", 6373, 0.0, 0.0191),
+        point("quarter", 12748, 0.0013, 0.0121),
+        point("half", 25500, 0.0017, 0.0088),
+        point("full", 51000, 0.0021, 0.0064),
+        point("sixteenth", 3185, 0.0, 0.0195, series=UPDATES),
+        point("eighth", 6373, 0.0, 0.0153, series=UPDATES),
+        point("half", 25500, 0.0017, 0.0088, series=UPDATES),
     ]
 
 
@@ -91,14 +106,20 @@ def trials(parts: Sequence[str] = PARTS) -> list[Trial]:
     ]
 
 
+def curve_figure(dataset: str) -> Figure:
+    points = curve_points()
+    return draw_learning_curve(points, fit_points(points[:5], 100, 0), dataset)
+
+
 def neighbours_figure(test: Labelled, dataset: str, count: int = 8) -> Figure:
     neighbours = find_neighbours(test.images.reshape(len(test), -1) / np.float32(255), count)
     return draw_neighbours(test, np.arange(10), neighbours, dataset, share=0.9137)
 
 
 FIGURES: dict[str, Callable[[str], Figure]] = {
-    "learning curve": lambda dataset: draw_learning_curve(curve_points(), dataset),
     "robustness": lambda dataset: draw_robustness(trials(), dataset),
+    "learning curve": curve_figure,
+    "learning curve of seeds": lambda dataset: draw_learning_curve(seed_points(), None, dataset),
     "mistakes": lambda dataset: draw_mistakes(
         random_images(50), mistakes_at(range(47)), 25, dataset
     ),
@@ -187,6 +208,7 @@ def test_a_text_that_is_cut_would_be_noticed() -> None:
 
 
 @pytest.mark.parametrize("name", ["learning curve", "robustness", "confusion", "embedding"])
+@pytest.mark.parametrize("name", [*CURVES, "confusion", "embedding"])
 def test_tick_labels_do_not_run_into_each_other(name: str) -> None:
     figure = FIGURES[name](LONG_TITLE)
     renderer = draw(figure)
@@ -374,51 +396,122 @@ def test_neighbours_say_label_and_distance_and_others_are_framed(test_set: Label
     assert expected in lines_seen(figure)
 
 
+def seed_points() -> list[Point]:
+    return [
+        point("half", 100, 0.01, 0.2, 0.19, 0.22, 0.19),
+        point("full", 200, 0.02, 0.1),
+        point("half", 100, 0.01, 0.15, 0.14, 0.16, series=UPDATES),
+    ]
+
+
+def curve_handle(figure: Figure, label: str) -> Any:  # noqa: ANN401 (of many kinds)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    return handles[labels.index(label)]
+
+
 def curve_line(figure: Figure, label: str) -> Line2D:
-    (line,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    """The line through a series, with its markers, or the law's."""
+    handle = curve_handle(figure, label)
+    line = handle.lines[0] if isinstance(handle, ErrorbarContainer) else handle
+    assert isinstance(line, Line2D)
     return line
 
 
-def test_the_learning_curve_has_both_series_on_logarithmic_axes() -> None:
-    points = [Point("half", 100, 0.01, 0.2), Point("full", 200, 0.02, 0.1)]
-    figure = draw_learning_curve(points, "MNIST")
+def bars(figure: Figure, label: str) -> ndarray:
+    """Low and high end of each bar of a series."""
+    (drawn,) = curve_handle(figure, label).lines[2]
+    return np.array(drawn.get_segments())[:, :, 1]
+
+
+def test_the_learning_curve_has_its_series_on_logarithmic_axes() -> None:
+    figure = draw_learning_curve(seed_points(), None, "MNIST")
     axes = figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    training, test = curve_line(figure, "training error"), curve_line(figure, "test error")
-    assert len(axes.lines) == 2
+    training = curve_line(figure, f"training error, {EPOCHS}")
+    test, other = (curve_line(figure, f"test error, {series}") for series in (EPOCHS, UPDATES))
     assert np.asarray(training.get_xydata()).tolist() == [[100, 0.01], [200, 0.02]]
     assert np.asarray(test.get_xydata()).tolist() == [[100, 0.2], [200, 0.1]]
-    assert to_hex(training.get_color()) == to_hex(TRAINING_COLOUR)
-    assert to_hex(test.get_color()) == to_hex(TEST_COLOUR)
+    assert np.asarray(other.get_xydata()).tolist() == [[100, 0.15]]
+    lines = (training, test, other)
+    colours = [TRAINING_COLOUR, TEST_COLOUR, OTHER_COLOUR]
+    assert [to_hex(line.get_color()) for line in lines] == [to_hex(colour) for colour in colours]
+    assert len({line.get_marker() for line in lines}) == 3
+    assert len({line.get_linestyle() for line in lines}) == 3
+
+
+def test_each_test_error_has_the_bar_of_its_interval() -> None:
+    points = curve_points()
+    figure = draw_learning_curve(points, None, "MNIST")
+    drawn = [*bars(figure, f"test error, {EPOCHS}"), *bars(figure, f"test error, {UPDATES}")]
+    assert np.array(drawn) == pytest.approx(np.array([point.interval for point in points]))
+    assert any("Wilson's 95% interval" in line for line in lines_seen(figure))
+    assert not any("each seed" in line for line in lines_seen(figure))
+
+
+def test_each_seed_has_its_stroke_beside_the_point() -> None:
+    figure = draw_learning_curve(seed_points(), None, "MNIST")
+    beside = [
+        np.asarray(line.get_ydata()).tolist()
+        for line in figure.axes[0].lines
+        if np.asarray(line.get_xdata())[0] == pytest.approx(106)
+    ]
+    assert beside == [[0.19, 0.22, 0.19], [0.14, 0.16]]
+    assert "Strokes beside a point: the error of each seed." in lines_seen(figure)
+
+
+def test_the_law_is_a_line_with_its_band() -> None:
+    points = curve_points()
+    law = fit_points(points[:5], 100, 0)
+    assert law is not None
+    figure = draw_learning_curve(points, law, "MNIST")
+    _, labels = figure.axes[0].get_legend_handles_labels()
+    (label,) = [label for label in labels if label.startswith("fit: ")]
+    assert f"{{-{law.exponent.value:.2f}}}" in label
+    line = np.asarray(curve_line(figure, label).get_xydata())
+    assert line[[0, -1], 0] == pytest.approx([3185, 51_000])
+    error = law.error(51_000.0)
+    assert line[-1, 1] == pytest.approx(error.value)
+    (band,) = [each for each in figure.axes[0].collections if isinstance(each, PolyCollection)]
+    edge = np.asarray(band.get_paths()[0].vertices)
+    at_full = edge[np.isclose(edge[:, 0], 51_000), 1]
+    assert (at_full.min(), at_full.max()) == pytest.approx((error.low, error.high))
+    # It stands in the place of the line from point to point.
+    assert curve_line(figure, f"test error, {EPOCHS}").get_linestyle() == "None"
+    assert curve_line(figure, f"test error, {UPDATES}").get_linestyle() == "--"
 
 
 def test_the_learning_curve_is_labelled() -> None:
     seen = lines_seen(FIGURES["learning curve"]("MNIST"))
-    for point in curve_points():
-        assert f"{point.examples:,}" in seen
-        assert f"({point.name})" in seen
+    for each in curve_points():
+        assert seen.count(f"{each.examples:,}") == 1
+        assert seen.count(f"({each.name})") == 1
     assert {"training examples", "share of images misclassified"} <= set(seen)
-    assert {"test error", "training error", "training error is zero"} <= set(seen)
+    assert {f"test error, {series}" for series in (EPOCHS, UPDATES)} <= set(seen)
+    assert {f"training error, {EPOCHS}", f"training error, {EPOCHS}: zero"} <= set(seen)
     assert len([line for line in seen if line.endswith("%")]) >= 3
     assert "1%" in seen
 
 
 def test_errors_of_zero_are_marked_below_all_others() -> None:
-    figure = draw_learning_curve(curve_points(), "MNIST")
-    zeros = curve_line(figure, "training error is zero")
-    assert np.asarray(zeros.get_xydata()).tolist() == [[3185, 0.00065], [6373, 0.00065]]
+    figure = draw_learning_curve(curve_points(), None, "MNIST")
+    zeros = curve_line(figure, f"training error, {EPOCHS}: zero")
+    places = np.asarray(zeros.get_xydata())
+    lowest = 0.0013 / 1.5
+    assert places == pytest.approx(np.array([[3185, lowest], [6373, lowest]]))
     assert (zeros.get_marker(), zeros.get_linestyle()) == ("v", "None")
-    drawn = np.asarray(curve_line(figure, "training error").get_ydata(), dtype=float)
+    drawn = np.asarray(curve_line(figure, f"training error, {EPOCHS}").get_ydata(), dtype=float)
     assert np.isnan(drawn).tolist() == [True, True, False, False, False]
     low, high = figure.axes[0].get_ylim()
-    assert low < 0.00065 < high
+    assert low < lowest < high
 
 
-def test_a_curve_without_any_error_is_all_marks() -> None:
-    figure = draw_learning_curve(
-        [Point("half", 10, 0.0, 0.0), Point("full", 20, 0.0, 0.0)], "MNIST"
-    )
-    assert {"test error is zero", "training error is zero"} <= set(lines_seen(figure))
+def test_a_curve_without_any_error_is_all_marks_with_bars() -> None:
+    points = [point("half", 10, 0.0, 0.0), point("full", 20, 0.0, 0.0)]
+    figure = draw_learning_curve(points, None, "MNIST")
+    seen = set(lines_seen(figure))
+    assert {f"{kind} error, {EPOCHS}: zero" for kind in ("test", "training")} <= seen
+    high = bars(figure, f"test error, {EPOCHS}: zero")[:, 1]
+    assert high == pytest.approx([points[0].interval[1]] * 2)
 
 
 def series_of(axes: Axes) -> dict[str, ErrorbarContainer]:

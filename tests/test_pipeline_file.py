@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
-from mnistpipe.params import BEST_STAGE, SWEEP, TRAIN_STAGES, Params, load_params, sweep_stages
+from mnistpipe.params import (
+    BEST_STAGE,
+    SWEEP,
+    TRAIN_STAGES,
+    Params,
+    load_params,
+    steps_sweep_stages,
+    sweep_stages,
+    train_stages,
+)
 from tests.conftest import ROOT
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
@@ -17,6 +26,9 @@ STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()
 }
 PARAMS = load_params(ROOT / "params.yaml")
+OTHER_SWEEP = "partial-data-steps"
+OTHER_FRACTIONS = PARAMS.partial_data.other_steps.fractions
+OTHER_STAGES = steps_sweep_stages(PARAMS)
 
 
 @cache
@@ -74,7 +86,24 @@ def test_packages_hold_no_code_of_their_own() -> None:
         ("prepare-split", ["prepare-split"]),
         *((stage, [stage]) for stage in TRAIN_STAGES),
         (SWEEP, ["partial-data.recipe", "partial-data.fractions.${key}"]),
-        ("learning-curve", ["partial-data.fractions"]),
+        (
+            "partial-data-steps",
+            [
+                "partial-data.recipe",
+                "partial-data.seeds",
+                "partial-data.other_min_steps",
+                "partial-data.fractions.${item}",
+            ],
+        ),
+        (
+            "learning-curve",
+            [
+                "partial-data.fractions",
+                "partial-data.recipe.min_steps",
+                "partial-data.other_min_steps",
+                "learning-curve",
+            ],
+        ),
         ("analyze", ["analyze"]),
         ("robustness", ["robustness", "partial-data.fractions"]),
         ("report", []),
@@ -99,7 +128,10 @@ def sections_read(script: Path) -> set[str]:
         ("fetch-data", {"data"}),
         ("prepare-split", {"prepare_split"}),
         ("train-net", {"training_run"}),
-        ("learning-curve", {"sweep_stages"}),
+        (
+            "learning-curve",
+            {"sweep_stages", "steps_sweep_stages", "partial_data", "learning_curve"},
+        ),
         ("analyze", {"analyze"}),
         ("robustness", {"robustness", "sweep_stages"}),
         ("report", set()),
@@ -121,17 +153,19 @@ class _Recorder:
         return value
 
 
-@pytest.mark.parametrize("stage", [*TRAIN_STAGES, *sweep_stages(PARAMS)])
+@pytest.mark.parametrize("stage", train_stages(PARAMS))
 def test_a_training_run_reads_its_own_section_alone(stage: str) -> None:
     recorder = _Recorder(PARAMS)
     Params.training_run(recorder, stage)  # type: ignore[arg-type]
-    assert recorder.read == {stage.partition("@")[0].replace("-", "_")}
+    section = stage.partition("@")[0].removesuffix("-steps")
+    assert recorder.read == {section.replace("-", "_")}
 
 
 def test_every_fraction_is_a_point_of_the_learning_curve() -> None:
     deps = STAGES["learning-curve"]["deps"]
     declared = [dep for dep in deps if dep.startswith("metrics/")]
-    expected = [f"metrics/{stage}.json" for stage in [*sweep_stages(PARAMS), BEST_STAGE]]
+    stages = [*sweep_stages(PARAMS), *OTHER_STAGES, BEST_STAGE]
+    expected = [f"metrics/{stage}.json" for stage in stages]
     missing = [f"      - {path}" for path in expected if path not in declared]
     assert not missing, "dvc.yaml, learning-curve, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)
@@ -149,8 +183,12 @@ def test_the_sweep_is_over_the_fractions_of_params() -> None:
     assert PIPELINE["stages"][SWEEP]["foreach"] == "${partial-data.fractions}"
 
 
+def test_the_other_sweep_is_over_the_fractions_whose_updates_it_changes() -> None:
+    assert PIPELINE["stages"][OTHER_SWEEP]["foreach"] == "${partial-data.other_steps.fractions}"
+
+
 def test_one_name_everywhere() -> None:
-    for stage in [*TRAIN_STAGES, f"{SWEEP}@${{key}}"]:
+    for stage in [*TRAIN_STAGES, f"{SWEEP}@${{key}}", f"{OTHER_SWEEP}@${{item}}"]:
         entry = STAGES[stage.partition("@")[0]]
         assert entry["cmd"] == f"python -m stages.train {stage}"
         assert outputs_of(entry) == [
@@ -183,8 +221,10 @@ def test_every_file_that_is_read_is_written_by_an_earlier_stage() -> None:
     for name, stage in STAGES.items():
         data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
         assert not set(data) - written, name
-        keys = PARAMS.partial_data.fractions if name == SWEEP else [""]
-        written |= {out.replace("${key}", key) for out in outputs_of(stage) for key in keys}
+        keys = {SWEEP: PARAMS.partial_data.fractions, OTHER_SWEEP: OTHER_FRACTIONS}.get(name, [""])
+        written |= {
+            re.sub(r"\$\{(key|item)\}", key, out) for out in outputs_of(stage) for key in keys
+        }
 
 
 def test_the_best_model_is_named_as_an_artifact() -> None:

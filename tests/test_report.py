@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from mnistpipe.learning_curve import TARGETS
 from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
 from mnistpipe.report import MNIST, results_table, summarise, write_report
 from mnistpipe.significance import Difference
@@ -40,12 +41,13 @@ def run_metrics(examples: int, test_errors: int, test_loss: float) -> dict[str, 
         "parameters": 76_970,
         "precision": "fp32",
         "examples": examples,
+        "steps": examples // 2,
         "images_per_epoch": examples,
         "convergence_epoch": 7,
         "train": score(examples // 100, examples, 0.0321),
         "train_split": score(2_550, 51_000, 0.2),
         "validation": score(90, 9_000, 0.0456),
-        "test": score(test_errors, 10_000, test_loss),
+        "test": score(test_errors, 10_000, test_loss) | {"by_seed": {}},
     }
 
 
@@ -102,9 +104,17 @@ def summary_of(dataset: str) -> dict[str, Any]:
             "train-net": run_metrics(51_000, 100, 0.03),
             "train-net-augmented": run_metrics(51_000, 70, 0.025),
         },
-        sweep={
-            "half": run_metrics(25_500, 326, 0.1050),
-            "sixteenth": run_metrics(3_185, 300, 0.0987654),
+        curve={
+            "min_steps": 0,
+            "other_min_steps": 11_900,
+            "points": {
+                "half": run_metrics(25_500, 326, 0.1050),
+                "sixteenth": run_metrics(3_185, 300, 0.0987654),
+                "full": run_metrics(51_000, 70, 0.025),
+            },
+            "other_steps": {"sixteenth": run_metrics(3_185, 200, 0.08)},
+            "fit": {"verdict": "cannot be told"},
+            "examples_for": {name: {"verdict": "cannot be told"} for name in TARGETS},
         },
         analysis={
             "dataset": dataset,
@@ -160,11 +170,20 @@ def test_the_summary_is_a_tree_of_all_stages() -> None:
         "train-net",
         "train-net-augmented",
         "partial-data",
+        "partial-data-steps",
+        "learning-curve",
         "analyze",
         "robustness",
     ]
     assert summary["data"]["distinct"] == 50_999
-    assert list(summary["partial-data"]) == ["half", "sixteenth"]
+    assert list(summary["partial-data"]) == ["half", "sixteenth"]  # the full data has its stage
+    assert list(summary["partial-data-steps"]) == ["sixteenth"]
+    assert summary["learning-curve"] == {
+        "min_steps": 0,
+        "other_min_steps": 11_900,
+        "fit": {"verdict": "cannot be told"},
+        "examples_for": {name: {"verdict": "cannot be told"} for name in TARGETS},
+    }
     assert summary["analyze"]["mistakes"] == 70
     assert summary["robustness"]["partial-data@half"]["rotation"]["degrees-30"] == 0.85
     assert summary["analyze"]["neighbours"] == {"count": 8, "same_class_share": 0.98765}
@@ -174,6 +193,7 @@ def test_the_summary_of_a_run_is_its_scores_and_what_explains_them() -> None:
     run = summary_of(MNIST)["partial-data"]["half"]
     assert list(run) == [
         "examples",
+        "steps",
         "precision",
         "convergence_epoch",
         "train",
@@ -181,7 +201,7 @@ def test_the_summary_of_a_run_is_its_scores_and_what_explains_them() -> None:
         "validation",
         "test",
     ]
-    assert run["test"] == {"accuracy": 0.9674, "loss": 0.1050, "errors": 326, "count": 10_000}
+    assert run["test"] == score(326, 10_000, 0.1050) | {"by_seed": {}}
 
 
 def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
@@ -378,6 +398,10 @@ def test_every_row_of_a_table_is_as_long_as_its_header(dataset: str) -> None:
     assert widths == [{9}, {3}, {4}, {5}, {3}, {2}]
     lengths = [len(table.splitlines()) for table in tables]
     assert lengths == [2 + 6, 2 + 6, 2 + 2, 2 + 4, 2 + 6, 2 + 9]
+
+    assert widths == [{9}, {3}, {4}, {7}, {3}, {3}, {2}]
+    lengths = [len(table.splitlines()) - 2 for table in tables]
+    assert lengths == [6, 6, 2, 3 + 2, 3, 6, 9]
 
 
 @pytest.mark.parametrize(("reported", "expected"), [*zip(REPORTED.values(), WRITE_UP, strict=True)])

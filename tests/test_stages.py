@@ -285,24 +285,65 @@ def test_a_fraction_has_to_leave_an_example_of_each_class(folder: Path) -> None:
 def write_points(folder: Path, datasets: Mapping[str, str]) -> None:
     """Metrics of a learning curve's points, by stage."""
     for number, (stage, dataset) in enumerate(datasets.items(), start=1):
-        part = {"errors": number, "count": 100 * number}
-        run = {"dataset": dataset, "examples": 100 * number, "train": part, "test": part}
+        part = {"errors": 50 - number, "count": 1000, "by_seed": {"seed-1": {"errors": number}}}
+        run = {
+            "dataset": dataset,
+            "examples": 100 * number,
+            "steps": 1000 * number,
+            "train": part,
+            "test": part,
+        }
         write_json(folder / "metrics" / f"{stage}.json", run)
 
 
 POINTS = [*(f"partial-data@{name}" for name in ("half", "quarter", "eighth", "sixteenth"))]
+OTHER_POINTS = [f"partial-data-steps@{name}" for name in ("quarter", "eighth", "sixteenth")]
 
 
 def test_a_missing_point_of_the_learning_curve_is_named(folder: Path) -> None:
-    write_points(folder, dict.fromkeys([*POINTS[:2], POINTS[3], BEST_STAGE], "MNIST"))
-    before = contents(folder)
+    write_points(folder, dict.fromkeys([*POINTS, *OTHER_POINTS, BEST_STAGE], "MNIST"))
+    for missing in ("partial-data@eighth", "partial-data-steps@quarter"):
+        path = folder / f"metrics/{missing}.json"
+        content = path.read_bytes()
+        path.unlink()
+        before = contents(folder)
+        ended = run_stage(folder, "stages.learning_curve")
+        assert_one_sentence(ended, f"metrics/{missing}.json", "run: dvc repro")
+        assert contents(folder) == before
+        path.write_bytes(content)
+
+
+def test_the_learning_curve_is_a_table_a_figure_and_metrics(folder: Path) -> None:
+    params = write_params(folder)
+    params["partial-data"]["other_min_steps"] = 3500
+    params["learning-curve"]["bootstrap"] = 100
+    rewrite(folder, params)
+    sixteenth_first = [*POINTS[::-1], BEST_STAGE, *OTHER_POINTS]
+    write_points(folder, dict.fromkeys(sixteenth_first, "MNIST"))
     ended = run_stage(folder, "stages.learning_curve")
-    assert_one_sentence(ended, "metrics/partial-data@eighth.json", "run: dvc repro")
-    assert contents(folder) == before
+    assert (ended.status, ended.stderr) == (0, "")
+    rows = list(csv.DictReader((folder / "plots/learning-curve.csv").read_text().splitlines()))
+    assert [(row["name"], row["series"]) for row in rows] == [
+        *((name, "equal epochs") for name in ("sixteenth", "eighth", "quarter", "half", "full")),
+        *((name, "at least 3500 updates") for name in ("half", "quarter", "eighth", "sixteenth")),
+    ]
+    assert list(rows[0])[:5] == ["name", "examples", "training_error", "test_error", "dataset"]
+    assert (rows[0]["updates"], rows[0]["test_error"]) == ("1000", "0.049")
+    low, high = (float(rows[0][f"test_error_{end}"]) for end in ("low", "high"))
+    assert 0.03 < low < 0.049 < high < 0.07
+    assert (folder / "plots/learning-curve.png").read_bytes().startswith(b"\x89PNG")
+    metrics = json.loads((folder / "metrics/learning-curve.json").read_text())
+    assert set(metrics["points"]) == {"half", "quarter", "eighth", "sixteenth", "full"}
+    assert list(metrics["other_steps"]) == ["quarter", "eighth", "sixteenth"]
+    assert (metrics["min_steps"], metrics["other_min_steps"]) == (0, 3500)
+    assert set(metrics["examples_for"]) == {
+        f"error-{number}-per-mille" for number in ("five", "three", "two")
+    }
+    assert metrics["fit"]  # 1 % of mistakes more or less: no matter whether it tells a law
 
 
 def test_the_points_of_a_learning_curve_are_of_one_data_set(folder: Path) -> None:
-    write_points(folder, dict.fromkeys(POINTS, "MNIST") | {BEST_STAGE: "digits"})
+    write_points(folder, dict.fromkeys([*POINTS, *OTHER_POINTS], "MNIST") | {BEST_STAGE: "digits"})
     before = contents(folder)
     ended = run_stage(folder, "stages.learning_curve")
     assert_one_sentence(ended, "different data sets (MNIST, digits)")

@@ -1,0 +1,211 @@
+"""A power law with a floor, fitted to a learning curve, and how sure it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from scipy.special import xlogy
+
+MIN_POINTS = 4  # one more than the law has parameters
+SURE = (0.025, 0.975)  # the ends of a 95 % interval
+# A larger exponent than the largest is no learning curve but one steep step.
+EXPONENTS = (0.01, 4.0)
+_GRID = np.linspace(0, 1, 33)
+_ZOOMS = 5  # each narrows the exponent's bracket to a sixteenth
+_REWEIGHTS = 50
+_STEADY = 1e-5  # change of an error, relative to it; the search for the exponent rounds below this
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval, from the 2.5th to the 97.5th percentile of replicates."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """The share of images misclassified: scale * examples ** -exponent + floor.
+
+    Attributes:
+        fitted: scale, exponent and floor.
+        replicates: the same, fitted to each replicate of the bootstrap.
+        p_value: how many of the replicates, which obey the law, lie at least as far off their
+            own fit as the points do off theirs: a small share speaks against the law.
+
+    """
+
+    fitted: Float[ndarray, "3"]
+    replicates: Float[ndarray, "r 3"]
+    p_value: float
+
+    @property
+    def scale(self) -> Estimate:
+        """What the error above the floor would be with one example, by the law."""
+        return _estimate(self.fitted[0], self.replicates[:, 0])
+
+    @property
+    def exponent(self) -> Estimate:
+        """Twice the examples divide the error above the floor by 2 ** exponent."""
+        return _estimate(self.fitted[1], self.replicates[:, 1])
+
+    @property
+    def floor(self) -> Estimate:
+        """The error that no number of examples takes away, by the law."""
+        return _estimate(self.fitted[2], self.replicates[:, 2])
+
+    def error(self, examples: float) -> Estimate:
+        """The error with that many examples."""
+        return _estimate(
+            *(_error(parameters, examples) for parameters in (self.fitted, self.replicates.T))
+        )
+
+    def examples_for(self, error: float) -> Estimate:
+        """How many examples bring the error down to this one; infinite where the floor is above.
+
+        The interval's high end is infinite where more than 2.5 % of the replicates never do.
+        """
+        return _estimate(
+            *(_examples(parameters, error) for parameters in (self.fitted, self.replicates.T))
+        )
+
+
+def fit_power_law(
+    examples: Int[ndarray, " p"],
+    errors: Float[ndarray, " p"],
+    counts: Int[ndarray, " p"],
+    seed_spread: Float[ndarray, " p"],
+    n_replicates: int,
+    seed: int,
+) -> PowerLaw | None:
+    """Fit the law by maximum likelihood, and once more to each replicate of a bootstrap.
+
+    The number of misclassified images is taken as binomial. Least squares on the logarithm would
+    weigh a point with ten mistakes like one with a thousand, and has no place for none at all.
+
+    A replicate (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 6) draws
+    each point's errors from the fitted law: normally as other seeds would change their mean, then
+    binomially as another test set would. Each point is drawn by itself, though all are scored on
+    the same images: that may make the intervals too wide for the curve's shape and too narrow for
+    its height. Where seed_spread is 0, they say nothing about other seeds.
+
+    Args:
+        examples: that each point's networks were trained on.
+        errors: misclassified test images, the mean over seeds.
+        counts: of test images.
+        seed_spread: standard error of errors / counts between seeds; 0 where it is not known.
+        n_replicates: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        None where the points cannot tell a law: where fewer than four numbers of examples have
+        mistakes, and where the fit or more than 2.5 % of the replicates find no curve that falls
+        with an exponent inside EXPONENTS. A smaller share of such replicates is left out.
+
+    """
+    if len(np.unique(examples[errors > 0])) < MIN_POINTS:
+        return None
+    (fitted,), (deviance,) = _fit(examples, (errors / counts)[None], counts)
+    if not _falls(fitted):
+        return None
+    generator = np.random.default_rng(seed)
+    scale, exponent, floor = fitted
+    law = (scale * examples**-exponent + floor).clip(0, 1)
+    other_seeds = generator.normal(law, seed_spread, (n_replicates, len(law))).clip(0, 1)
+    shares = generator.binomial(counts, other_seeds) / counts
+    replicates, deviances = _fit(examples, shares, counts)
+    falling = _falls(replicates.T)
+    if falling.mean() < SURE[1]:
+        return None
+    replicates, deviances = replicates[falling], deviances[falling]
+    return PowerLaw(fitted, replicates, float((deviances >= deviance).mean()))
+
+
+def _error(parameters: Float[ndarray, "3 ..."], examples: float) -> Float[ndarray, "..."]:
+    scale, exponent, floor = parameters
+    return np.asarray(scale * examples**-exponent + floor)
+
+
+def _examples(parameters: Float[ndarray, "3 ..."], error: float) -> Float[ndarray, "..."]:
+    scale, exponent, floor = parameters
+    with np.errstate(over="ignore"):
+        reached = (scale / np.maximum(error - floor, _TINY)) ** (1 / exponent)
+    return np.where(floor < error, reached, np.inf)
+
+
+def _falls(parameters: Float[ndarray, "3 ..."]) -> Bool[ndarray, "..."]:
+    scale, exponent, _ = parameters
+    return np.asarray((scale > 0) & (exponent < EXPONENTS[1]))
+
+
+def _estimate(value: ndarray | np.floating, replicates: Float[ndarray, " r"]) -> Estimate:
+    # Between two replicates there may be an infinite one: take one of them, the outer.
+    low = np.quantile(replicates, SURE[0], method="lower")
+    high = np.quantile(replicates, SURE[1], method="higher")
+    return Estimate(float(value), float(low), float(high))
+
+
+def _fit(
+    examples: Int[ndarray, " p"], shares: Float[ndarray, "r p"], counts: Int[ndarray, " p"]
+) -> tuple[Float[ndarray, "r 3"], Float[ndarray, " r"]]:
+    """Scale, exponent and floor for each row of shares, NaN where none is found, and the deviance.
+
+    Weighted least squares, with weights from the fit before, ends at the maximum of the
+    likelihood (Wedderburn, Biometrika 61, 1974).
+    """
+    middle = np.exp(np.log(examples).mean())
+    ratios = examples / middle
+    law = (shares * counts + 0.5) / (counts + 1)
+    for _ in range(_REWEIGHTS):
+        before = law
+        scale, exponent, floor = _fit_weighted(ratios, shares, counts / (law * (1 - law)))
+        law = scale[:, None] * ratios ** -exponent[:, None] + floor[:, None]
+        law = law.clip(_TINY, 1 - _TINY)
+        steady = np.isclose(law, before, rtol=_STEADY, atol=0).all(axis=1)
+        if steady.all():
+            break
+    deviance = (
+        2 * counts * (xlogy(shares, shares / law) + xlogy(1 - shares, (1 - shares) / (1 - law)))
+    )
+    parameters = np.stack([scale * middle**exponent, exponent, floor], axis=1)
+    parameters[~steady] = np.nan
+    return parameters, deviance.sum(axis=1)
+
+
+def _fit_weighted(
+    ratios: Float[ndarray, " p"], shares: Float[ndarray, "r p"], weights: Float[ndarray, "r p"]
+) -> tuple[Float[ndarray, " r"], Float[ndarray, " r"], Float[ndarray, " r"]]:
+    """Weighted least squares: scale, exponent and floor of each row, by a search for the exponent.
+
+    With the exponent given, the law is a straight line with slope and intercept of at least zero.
+    """
+    rows = np.arange(len(shares))
+    low, high = (np.full(len(shares), end) for end in EXPONENTS)
+    w, wy = weights.sum(axis=1)[:, None], (weights * shares).sum(axis=1)[:, None]
+    for _ in range(_ZOOMS):
+        exponents = low[:, None] + (high - low)[:, None] * _GRID
+        x = ratios ** -exponents[:, :, None]
+        wx, wxx, wxy = (
+            np.einsum("rgp,rp->rg", values, factor)
+            for values, factor in ((x, weights), (x * x, weights), (x, weights * shares))
+        )
+        slope = ((w * wxy - wx * wy) / (w * wxx - wx**2)).clip(min=0)
+        intercept = (wy - slope * wx) / w
+        through_zero = intercept < 0
+        slope = np.where(through_zero, wxy / wxx, slope)
+        intercept = np.where(through_zero, 0, intercept)
+        squares = (
+            slope**2 * wxx
+            + 2 * slope * intercept * wx
+            + intercept**2 * w
+            - 2 * slope * wxy
+            - 2 * intercept * wy
+        )
+        best = squares.argmin(axis=1)
+        low = exponents[rows, (best - 1).clip(min=0)]
+        high = exponents[rows, (best + 1).clip(max=len(_GRID) - 1)]
+    return slope[rows, best], exponents[rows, best], intercept[rows, best]
