@@ -4,11 +4,8 @@ from typing import Any
 import pytest
 
 from mnistpipe.learning_curve import TARGETS
-from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
 from mnistpipe.report import MNIST, results_table, summarise, write_report
 from mnistpipe.significance import Difference
-from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH, Reported
-from tests.conftest import PARAMS_FILE
 
 DIGITS = "scikit-learn digits (not MNIST)"
 NO_SPIKE = [0.5, 0.4, 0.3, 0.2]
@@ -133,9 +130,7 @@ def row_of(table: str, word: str) -> list[str]:
     return cells_of(line)
 
 
-def report_of(
-    dataset: str, blur_losses: list[float], summary: dict[str, Any] | None = None
-) -> str:
+def report_of(dataset: str, blur_losses: list[float], summary: dict[str, Any] | None = None) -> str:
     answers = {
         "Does blur help ConvNet?": Difference(fixed=30, broken=70, p_value=7.85e-05),
         "Do blur and rotation help Net?": Difference(fixed=50, broken=20, p_value=0.000437),
