@@ -66,11 +66,13 @@ def summarise(
     }
 
 
-def results_table(summary: Metrics) -> str:
+def results_table(summary: Metrics, tuned: Metrics | None = None) -> str:
     """Markdown: test accuracy and loss of each run, the write-up's beside ours.
 
     On another data set than MNIST there is nothing to compare with, and no difference is shown.
+    `tuned`, the summary of another recipe, adds its accuracies.
     """
+    others = _trained(tuned) if tuned else {}
     comparable = summary["data"]["dataset"] == MNIST
     rows = []
     for stage, run in _trained(summary).items():
@@ -96,6 +98,8 @@ def results_table(summary: Metrics) -> str:
                 f"{test['loss']:.4f}",
                 _NOTHING,
             ]
+        if tuned:
+            cells.insert(6, _accuracy(others[stage]["test"]) if stage in others else _NOTHING)
         rows.append(cells)
     header = [
         "run",
@@ -104,6 +108,7 @@ def results_table(summary: Metrics) -> str:
         "accuracy, write-up",
         "ours",
         "difference (points)",
+        *(["tuned"] if tuned else []),
         "loss, write-up",
         "ours",
         "difference",

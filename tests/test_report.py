@@ -214,6 +214,16 @@ def test_the_summary_of_a_run_is_its_scores_and_what_explains_them() -> None:
     assert run["test"] == score(326, 10_000, 0.1050)
 
 
+def test_another_recipes_accuracies_stand_beside_ours() -> None:
+    tuned = summary_of(MNIST)
+    tuned["train-net"]["test"] |= {"accuracy": 0.9951, "accuracy_sd": 0.0004}
+    del tuned["partial-data"]["half"]
+    table = results_table(summary_of(MNIST), tuned)
+    assert row_of(table, "difference (points)")[6] == "tuned"
+    assert row_of(table, "`train-net`")[6] == "**99.51%** ± 0.04"
+    assert row_of(table, "1/2 of the data")[6] == "n/a"
+
+
 def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
     table = results_table(summary_of(MNIST))
     assert row_of(table, "`train-convnet`") == [
