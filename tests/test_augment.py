@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -93,6 +93,7 @@ def test_an_images_views_do_not_depend_on_its_neighbours(seed: int, n: int, cut:
         assert whole.max() <= 1 + 1e-6
 
 
+@settings(deadline=None)
 @given(views=st.permutations(get_args(View)), n_views=st.integers(1, 4), n=st.integers(1, 5))
 def test_row_after_row_every_view_keeps_its_images_place_and_so_its_label(
     views: list[View], n_views: int, n: int

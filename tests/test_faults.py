@@ -98,9 +98,8 @@ class Forks:
         return status
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=TIMEOUT_S)
+        with self._process:  # closes its pipes, on which it ends
+            pass
 
     def _ask(self, **request: object) -> dict[str, Any]:
         assert self._process.stdin is not None
