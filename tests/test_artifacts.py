@@ -103,6 +103,7 @@ def test_folders_are_made_and_only_the_file_is_left(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.faults
 def test_who_reads_meanwhile_reads_the_whole_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"first")
@@ -111,6 +112,7 @@ def test_who_reads_meanwhile_reads_the_whole_old_file(tmp_path: Path) -> None:
         assert reader.read() == b"first"
 
 
+@pytest.mark.faults
 def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None:
     old, new = tmp_path / "old.bin", tmp_path / "new.bin"
     old.write_bytes(b"old")
@@ -123,6 +125,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [old]
 
 
+@pytest.mark.faults
 def test_a_file_is_not_written_over_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     path.mkdir()
@@ -131,6 +134,7 @@ def test_a_file_is_not_written_over_a_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.faults
 def test_a_folder_that_is_a_file_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "metrics").write_text("")
     with pytest.raises(UserError, match=r"a\.json cannot be written"):
@@ -139,6 +143,7 @@ def test_a_folder_that_is_a_file_is_an_error_in_one_sentence(tmp_path: Path) -> 
         read_json(tmp_path / "metrics" / "a.json")
 
 
+@pytest.mark.faults
 def test_metrics_that_lack_a_key_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"a": 1})
@@ -192,11 +197,13 @@ def test_a_split_is_read_as_it_was_written(tmp_path: Path, split: Split) -> None
     assert read_split(path).title == "random"
 
 
+@pytest.mark.faults
 def test_a_missing_split_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"split\.npz is missing; run: dvc repro prepare-split$"):
         read_split(tmp_path / "split.npz")
 
 
+@pytest.mark.faults
 def test_a_damaged_split_is_refused(tmp_path: Path, split: Split) -> None:
     whole_path = tmp_path / "split.npz"
     write_split(whole_path, split)
@@ -218,6 +225,7 @@ def test_a_damaged_split_is_refused(tmp_path: Path, split: Split) -> None:
     ]
 
 
+@pytest.mark.faults
 def test_a_split_that_lacks_an_array_is_refused(tmp_path: Path, split: Split) -> None:
     arrays = arrays_of(split)
     del arrays["validation_indices"]
@@ -226,6 +234,7 @@ def test_a_split_that_lacks_an_array_is_refused(tmp_path: Path, split: Split) ->
         read_split(tmp_path / "split.npz")
 
 
+@pytest.mark.faults
 def test_an_inconsistent_split_is_refused_and_its_wrong_part_named(
     tmp_path: Path, split: Split
 ) -> None:
@@ -264,6 +273,7 @@ def test_an_inconsistent_split_is_refused_and_its_wrong_part_named(
         assert line.endswith("run: dvc repro prepare-split")
 
 
+@pytest.mark.faults
 def test_a_missing_json_file_or_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"/a\.json is missing; run: dvc repro$"):
         read_json(tmp_path / "a.json")
@@ -271,6 +281,7 @@ def test_a_missing_json_file_or_column_is_named(tmp_path: Path) -> None:
         read_column(tmp_path / "a.csv", "loss")
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -289,6 +300,7 @@ def test_a_damaged_json_file_is_refused(tmp_path: Path, content: bytes, sentence
     assert str(caught.value) == f"{path} {sentence}; delete it and run: dvc repro"
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "content",
     [

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,7 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         params.train_net.epochs = 1
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("old", "new", "key", "allowed"),
     [
@@ -171,12 +173,14 @@ def test_a_mistake_is_named_with_its_key_and_what_is_allowed(
     assert line.endswith(".")
 
 
+@pytest.mark.faults
 def test_one_mistake_is_one_line(tmp_path: Path) -> None:
     assert problems(tmp_path, edited("epochs: 20", "epochs: 20.5")) == [
         "train-convnet.epochs should be a valid integer, not 20.5."
     ]
 
 
+@pytest.mark.faults
 def test_strange_values_and_keys_are_still_one_line(tmp_path: Path) -> None:
     huge = "lr: 0x" + "f" * 5000
     (line,) = problems(tmp_path, edited("lr: 1.0", huge))
@@ -189,6 +193,7 @@ def test_strange_values_and_keys_are_still_one_line(tmp_path: Path) -> None:
     assert line.startswith("train-convnet.rotation_degrees should be a valid number or null, not")
 
 
+@pytest.mark.faults
 def test_a_mistyped_key_is_named_beside_the_one_that_is_missing(tmp_path: Path) -> None:
     missing, unknown = problems(tmp_path, edited("  epochs: 20", "  epoch: 20"))
     assert missing == "train-convnet.epochs is missing."
@@ -196,12 +201,14 @@ def test_a_mistyped_key_is_named_beside_the_one_that_is_missing(tmp_path: Path) 
     assert ", epochs, " in unknown
 
 
+@pytest.mark.faults
 def test_a_missing_section_is_named(tmp_path: Path) -> None:
     assert problems(tmp_path, without_lines("prepare-split:", "train-convnet:")) == [
         "prepare-split is missing."
     ]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("strengths", ["[]", "[0]", "[1, 2]", "[0, 2, 1]", "[0, 1, 1]", "[0, 0]"])
 @pytest.mark.parametrize(
     ("key", "own"), [("blur_passes", "[0, 1, 2, 3]"), ("turn_degrees", "[0, 15, 30, 45]")]
@@ -229,6 +236,7 @@ def test_the_pairs_are_the_train_stages_and_differ_in_their_views_alone() -> Non
         assert set(without.views) < set(with_it.views)
 
 
+@pytest.mark.faults
 def test_a_sweep_without_fractions_is_refused(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, without_lines("    half:", "  recipe:"))
     assert line.startswith("partial-data.fractions ")
@@ -239,6 +247,7 @@ def test_a_sweep_without_fractions_is_refused(tmp_path: Path) -> None:
     assert line == "partial-data.fractions should not be empty."
 
 
+@pytest.mark.faults
 def test_the_sweeps_own_recipe_has_to_be_nets(tmp_path: Path) -> None:
     start, end = OWN_TEXT.split("  recipe:", 1)
     text = start + "  recipe:" + end.replace("network: net", "network: convnet", 1)
@@ -246,6 +255,7 @@ def test_the_sweeps_own_recipe_has_to_be_nets(tmp_path: Path) -> None:
     assert line.startswith("partial-data.recipe.network should be net")
 
 
+@pytest.mark.faults
 def test_several_mistakes_give_a_line_each(tmp_path: Path) -> None:
     text = OWN_TEXT.replace("n: 0.15", "n: 2").replace("half: 0.5", "half: zero")
     text = text.replace("perplexity:", "perplexty:")
@@ -258,6 +268,7 @@ def test_several_mistakes_give_a_line_each(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.faults
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, edited("  seed: 0\n", "  seed: 0\n  seed: 1\n"))
     assert "the key 'seed' stands twice" in line
@@ -265,6 +276,7 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert "the key 'data' stands twice" in line
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -294,6 +306,7 @@ def test_a_file_of_another_kind_is_refused_in_one_line(
     assert line.startswith(sentence)
 
 
+@pytest.mark.faults
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"/params\.yaml cannot be read: No such file"):
         load_params(tmp_path / "params.yaml")
@@ -316,6 +329,7 @@ def test_each_stage_has_its_recipe_and_fraction() -> None:
             assert params.training_run(f"partial-data-steps@{name}") == as_half
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "stage",
     ["train-resnet", "partial-data", "partial-data@", "partial-data@third", "train-net@half", ""],
@@ -351,6 +365,7 @@ JUNK = st.recursive(
 )
 
 
+@pytest.mark.faults
 @settings(max_examples=60, deadline=None)
 @given(place=st.sampled_from(list(leaves(yaml.safe_load(OWN_TEXT)))), junk=JUNK)
 def test_any_value_in_any_place_loads_or_is_refused(
@@ -367,5 +382,97 @@ def test_any_value_in_any_place_loads_or_is_refused(
         params = load_params(path)
     except UserError as error:
         assert str(error).startswith(f"{path}: {place[0]}")  # noqa: PT017 (to load is right too)
+    else:
+        assert isinstance(params, Params)
+
+
+LINES = OWN_TEXT.encode().splitlines(keepends=True)
+NAMED = [i for i, line in enumerate(LINES) if re.match(rb" *[a-z][\w-]*:", line)]
+BAD_VALUES = [
+    *("1e-3", "yes", "no", "~", "''", "'1'", ".nan", ".inf", "-.inf", "-1", "0", "1.5", "0x10"),
+    *(
+        "9" * 400,
+        "1" * 5000,
+        "1e999",
+        "1_000",
+        "010",
+        "1:30",
+        "2026-01-01",
+        "2026-99-99",
+        "=",
+        "<<",
+    ),
+    *(
+        "[]",
+        "{}",
+        "[[1]]",
+        "{a: {b: 1}}",
+        "[" * 200 + "]" * 200,
+        "[" * 900,
+        "{a: " * 100 + "}" * 100,
+    ),
+    *("&x [*x]", "&x {a: *x}", "*nowhere", "{<<: {a: 1}}", "{<<: 1}", "&x {<<: *x}", "{? [a] : 1}"),
+    *(
+        "!!int x",
+        "!!float {}",
+        "!!binary x",
+        "!!python/object:os.system {}",
+        "!mine 1",
+        "!!omap [a]",
+    ),
+    *("[original, original]", "'", '"', "|", "a: b: c", "- 1", "%", "@", "`", "\t", "\0", "\x7f"),
+]
+
+
+@st.composite
+def mutated_files(draw: st.DrawFn) -> bytes:
+    """The valid file with something wrong, or harmless, at a place or two."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(1, 2))):
+        place = draw(st.sampled_from([i for i in NAMED if i < len(lines)]))
+        before, _, _ = lines[place].partition(b":")
+        indent = before[: len(before) - len(before.lstrip())]
+        value = draw(st.sampled_from(BAD_VALUES)).encode()
+        match draw(st.integers(0, 8)):
+            case 0 | 1 | 2:
+                lines[place] = before + b": " + value + b"\n"
+            case 3:
+                lines.insert(place, indent + b"unknown: " + value + b"\n")
+            case 4:
+                lines.insert(place, lines[place])
+            case 5:
+                lines[place] = b""
+            case 6:
+                lines[place] = draw(st.sampled_from([b" ", b"  ", b"\t"])) + lines[place]
+            case 7:
+                byte = draw(st.integers(0, len(lines[place])))
+                junk = draw(st.binary(min_size=1, max_size=2))
+                lines[place] = lines[place][:byte] + junk + lines[place][byte:]
+            case _:
+                lines = [b"".join(lines)[: draw(st.integers(0, len(OWN_TEXT)))]]
+                break
+    return b"".join(lines)
+
+
+@pytest.mark.faults
+@settings(max_examples=150, deadline=None)
+@given(content=mutated_files())
+def test_any_change_of_the_text_loads_or_is_refused_by_its_key(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated.yaml"
+    path.write_bytes(content)
+    try:
+        params = load_params(path)
+    except UserError as error:
+        for line in str(error).splitlines():
+            assert line.startswith(str(path))
+            said = line.removeprefix(str(path))
+            if re.match(" (is not valid YAML: |is not UTF-8 text|should hold sections)", said):
+                continue
+            named = re.match(r": '?([\w-]+)", said)
+            assert named, line
+            sections = {field.alias or key for key, field in Params.model_fields.items()}
+            assert named[1] in sections | {"unknown"} or named[1].encode() in content, line
     else:
         assert isinstance(params, Params)
