@@ -104,6 +104,22 @@ def test_folders_are_made_and_only_the_file_is_left(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_a_killed_write_left_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from mnistpipe import artifacts\n"
+        "artifacts.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "artifacts.write_bytes(Path(sys.argv[1]), b'half')"
+    )
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(subprocess.CalledProcessError, match="SIGKILL"):
+        python(program, path)
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+    write_bytes(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_who_reads_meanwhile_reads_the_whole_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"first")
