@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -104,6 +105,22 @@ def test_folders_are_made_and_only_the_file_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
+def test_what_a_killed_write_left_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from mnistpipe import artifacts\n"
+        "artifacts.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "artifacts.write_bytes(Path(sys.argv[1]), b'half')"
+    )
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(subprocess.CalledProcessError, match="SIGKILL"):
+        python(program, path)
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+    write_bytes(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_who_reads_meanwhile_reads_the_whole_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"first")
@@ -185,6 +202,19 @@ def test_equal_arrays_and_figures_give_equal_bytes_in_every_process(tmp_path: Pa
         content = (first / name).read_bytes()
         assert content.startswith(start)
         assert content == (second / name).read_bytes()
+
+
+def test_arrays_give_the_bytes_that_other_versions_of_python_gave(tmp_path: Path) -> None:
+    """Else a hash in dvc.lock, and with it every stage, would depend on the version."""
+    path = tmp_path / "a.npz"
+    write_npz(path, {"title": np.array("MNIST"), "n": np.arange(3), "x": np.zeros((2, 2), "u1")})
+    assert (
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        == "cb7495730065467808afa1d3886ccd3ac848aafe3dbd037b850d95f0da8cb004"
+    )
+    with np.load(path, allow_pickle=False) as arrays:
+        assert arrays["title"][()] == "MNIST"
+        assert arrays["n"].tolist() == [0, 1, 2]
 
 
 def test_a_split_is_read_as_it_was_written(tmp_path: Path, split: Split) -> None:
