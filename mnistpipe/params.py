@@ -13,6 +13,16 @@ from pydantic_core import ErrorDetails
 from mnistpipe.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
+# All but the first are PyYAML's, too: for broken dates and numbers, tags, sets, very deep nesting.
+_YAML_ERRORS = (
+    yaml.YAMLError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 TRAIN_STAGES = ("train-convnet", "train-augmented", "train-net", "train-net-augmented")
 BEST_STAGE = "train-net-augmented"  # the network that is analysed; the full-data point of the curve
 SWEEP = "partial-data"
@@ -303,8 +313,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text.") from error
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # All but the first are PyYAML's, too: for broken dates, tags and very deep nesting.
+    except _YAML_ERRORS as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not valid YAML: {reason}.") from error
     if not isinstance(content, dict):

@@ -14,6 +14,16 @@ STOPPED = "Stopped. Finished stages and epochs are kept: the same command goes o
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+def tidy_up_when_stopped() -> None:
+    """From here on there is something to tidy up.
+
+    Before, a stop is immediate: what a handler raises while PyTorch imports NumPy is swallowed.
+    """
+    for each in _SIGNALS:
+        if signal.getsignal(each) is _stop_at_once:
+            signal.signal(each, _stop)
+
+
 def _stop(number: int, _: FrameType | None) -> None:
     """Let the code that is running tidy up, then say so; a second signal waits for nothing."""
     for each in _SIGNALS:
@@ -35,6 +45,6 @@ def _say() -> None:
 if sys.argv[0] == "-m":
     for each in _SIGNALS:
         if signal.getsignal(each) != signal.SIG_IGN:  # as for a job in the background
-            signal.signal(each, _stop)
+            signal.signal(each, _stop_at_once)
     # Processes of a stage that train side by side: what they leave behind is removed, no more.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
 HALF_A_WRITE = "half a write"  # the place where half of a file's bytes are on the disk
@@ -152,21 +151,11 @@ class _Finder(MetaPathFinder):
         _, status = os.waitpid(pid, 0)
         report = {
             "import": fullname,
-            "for_numpy": _is_called_by("numpy"),
             "signal": number,
             "status": os.waitstatus_to_exitcode(status),
             "said": said,
         }
         os.write(1, (json.dumps(report) + "\n").encode())
-
-
-def _is_called_by(package: str) -> bool:
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] == package:
-            return True
-        frame = frame.f_back
-    return False
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ SUMMARY = Path("metrics/summary.json")
 TUNED_SUMMARY = Path("recipes/tuned/summary.json")
 PICTURES = (
     Path("plots/learning-curve.png"),
+    Path("plots/robustness.png"),
     Path("plots/analyze/t-sne.png"),
     Path("plots/analyze/neighbours.png"),
 )
