@@ -348,6 +348,7 @@ def test_a_damaged_checkpoint_is_passed_over(
         "half": content[: len(content) // 2],
         "without its last byte": content[:-1],
         "with a broken header": content[:8] + b"?" + content[9:],
+        "with one bit of a weight changed": content[:-3] + bytes([content[-3] ^ 1]) + content[-2:],
         "random": np.random.default_rng(0).bytes(len(content)),
         "foreign": save_arrays({"weight": np.zeros(3, dtype=np.float32)}),
     }
