@@ -11,6 +11,7 @@ import yaml
 
 from mnistpipe.params import (
     BEST_STAGE,
+    STEPS_SWEEP,
     SWEEP,
     TRAIN_STAGES,
     Params,
@@ -26,7 +27,6 @@ STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()
 }
 PARAMS = load_params(ROOT / "params.yaml")
-OTHER_SWEEP = "partial-data-steps"
 OTHER_FRACTIONS = PARAMS.partial_data.other_steps.fractions
 OTHER_STAGES = steps_sweep_stages(PARAMS)
 
@@ -74,9 +74,19 @@ def test_code_dependencies_are_the_imported_modules(name: str) -> None:
 
 def test_packages_hold_no_code_of_their_own() -> None:
     """They are imported, too, but are no dependencies of any stage."""
-    for package in ("mnistpipe", "stages"):
-        tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
-        assert [type(node) for node in tree.body] == [ast.Expr]
+    tree = ast.parse((ROOT / "mnistpipe" / "__init__.py").read_text(encoding="utf-8"))
+    assert [type(node) for node in tree.body] == [ast.Expr]
+    # How a stage ends when it is stopped changes none of its results.
+    tree = ast.parse((ROOT / "stages" / "__init__.py").read_text(encoding="utf-8"))
+    modules = {
+        node.module if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert modules == {"signal", "sys", "types"}
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert defined == {"_stop"}
 
 
 @pytest.mark.parametrize(
@@ -85,13 +95,17 @@ def test_packages_hold_no_code_of_their_own() -> None:
         ("fetch-data", ["data"]),
         ("prepare-split", ["prepare-split"]),
         *((stage, [stage]) for stage in TRAIN_STAGES),
-        (SWEEP, ["partial-data.recipe", "partial-data.fractions.${key}"]),
         (
-            "partial-data-steps",
+            SWEEP,
+            ["partial-data.recipe", "partial-data.seeds", "partial-data.fractions.${key}"],
+        ),
+        (
+            STEPS_SWEEP,
             [
                 "partial-data.recipe",
                 "partial-data.seeds",
-                "partial-data.other_min_steps",
+                "partial-data.other_steps.as_half",
+                "partial-data.fractions.half",
                 "partial-data.fractions.${item}",
             ],
         ),
@@ -100,7 +114,7 @@ def test_packages_hold_no_code_of_their_own() -> None:
             [
                 "partial-data.fractions",
                 "partial-data.recipe.min_steps",
-                "partial-data.other_min_steps",
+                "partial-data.other_steps",
                 "learning-curve",
             ],
         ),
@@ -184,11 +198,11 @@ def test_the_sweep_is_over_the_fractions_of_params() -> None:
 
 
 def test_the_other_sweep_is_over_the_fractions_whose_updates_it_changes() -> None:
-    assert PIPELINE["stages"][OTHER_SWEEP]["foreach"] == "${partial-data.other_steps.fractions}"
+    assert PIPELINE["stages"][STEPS_SWEEP]["foreach"] == "${partial-data.other_steps.fractions}"
 
 
 def test_one_name_everywhere() -> None:
-    for stage in [*TRAIN_STAGES, f"{SWEEP}@${{key}}", f"{OTHER_SWEEP}@${{item}}"]:
+    for stage in [*TRAIN_STAGES, f"{SWEEP}@${{key}}", f"{STEPS_SWEEP}@${{item}}"]:
         entry = STAGES[stage.partition("@")[0]]
         assert entry["cmd"] == f"python -m stages.train {stage}"
         assert outputs_of(entry) == [
@@ -221,7 +235,7 @@ def test_every_file_that_is_read_is_written_by_an_earlier_stage() -> None:
     for name, stage in STAGES.items():
         data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
         assert not set(data) - written, name
-        keys = {SWEEP: PARAMS.partial_data.fractions, OTHER_SWEEP: OTHER_FRACTIONS}.get(name, [""])
+        keys = {SWEEP: PARAMS.partial_data.fractions, STEPS_SWEEP: OTHER_FRACTIONS}.get(name, [""])
         written |= {
             re.sub(r"\$\{(key|item)\}", key, out) for out in outputs_of(stage) for key in keys
         }
