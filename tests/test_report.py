@@ -418,3 +418,22 @@ def test_every_row_of_a_table_is_as_long_as_its_header(dataset: str) -> None:
     assert widths == [{9}, {5}, {4}, {5}, {7}, {3}, {3}, {2}]
     lengths = [len(table.splitlines()) for table in tables]
     assert lengths == [2 + 6, 2 + 6, 2 + 2, 2 + 4, 2 + 5, 2 + 3, 2 + 6, 2 + 9]
+
+
+@pytest.mark.parametrize(("reported", "expected"), [*zip(REPORTED.values(), WRITE_UP, strict=True)])
+def test_the_write_ups_numbers_are_its_tables(
+    reported: Reported, expected: tuple[str, str, float, str, float]
+) -> None:
+    assert (
+        reported.run,
+        f"{reported.accuracy:.2%}",
+        reported.loss,
+        f"{reported.train_accuracy:.2%}",
+        reported.train_loss,
+    ) == expected
+
+
+def test_the_write_ups_runs_are_stages_of_ours() -> None:
+    assert list(REPORTED) == [*TRAIN_STAGES, *sweep_stages(load_params(PARAMS_FILE))]
+    assert set(REPORTED_CONVERGENCE) <= set(REPORTED)
+    assert REPORTED_SPIKE_EPOCH == 3
