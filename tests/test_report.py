@@ -4,8 +4,11 @@ from typing import Any
 import pytest
 
 from mnistpipe.learning_curve import TARGETS
+from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
 from mnistpipe.report import MNIST, results_table, summarise, write_report
 from mnistpipe.significance import Difference
+from mnistpipe.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH, Reported
+from tests.conftest import PARAMS_FILE
 
 DIGITS = "scikit-learn digits (not MNIST)"
 NO_SPIKE = [0.5, 0.4, 0.3, 0.2]
