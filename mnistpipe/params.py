@@ -363,7 +363,8 @@ def _sentence(details: ErrorDetails) -> str:
         case "too_short":
             says = " should not be empty"
         case "model_type":
-            says = f" should be a section with keys of its own, not {_show(details['input'])}"
+            kind = "a section with keys of its own" + (" or null" if place[-1] in _NULLABLE else "")
+            says = f" should be {kind}, not {_show(details['input'])}"
         case _:
             says = _allowed(details, place[-1])
     return f"{key}{says}."
