@@ -395,7 +395,8 @@ def _known_keys(place: list[str]) -> list[str]:
     model: type[BaseModel] = Params
     for part in place:
         fields = {field.alias or name: field.annotation for name, field in _fields(model).items()}
-        model = fields[part]  # only models reject extra keys
+        # Only models reject extra keys; one that may be null stands beside None.
+        model = next(kind for kind in (*get_args(fields[part]), fields[part]) if kind is not None)
     return [field.alias or name for name, field in _fields(model).items()]
 
 

@@ -178,6 +178,12 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         ("degrees: null", "degrees: 15.0", "train-convnet: rotation_degrees", "and null if not"),
         ("[original]", "[affine]", "train-convnet: affine", "set if views has affine, and null"),
         ("affine: null", f"affine: {AFFINE}", "train-convnet: affine", "and null if not"),
+        (
+            "affine: null",
+            "affine: {degrees: 1.0, translation: 0.1, scale: 0.1, shear: 0.1, zoom: 0.1}",
+            "train-convnet.affine.zoom",
+            "train-convnet.affine knows: degrees, translation, scale, shear",
+        ),
         ("affine: null", "affine: 10.0", "train-convnet.affine", "or null, not 10.0"),
         ("affine: null", "affine: {shear: 0}", "train-convnet.affine.degrees", "is missing"),
         (
