@@ -7,6 +7,7 @@
 # make bench   time the training engine against a plain loop (QUICK=1: roughly, in two minutes;
 #              GROWTH=1: time and memory against the number of images, views and threads;
 #              PROFILE=train-net: where the time goes)
+# make search STAGE=train-net TRIALS=20  search hyperparameters on the validation set
 # make readme  bring README's table and pictures up to date with the last run
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Neither a user's packages nor another environment may show through.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: repro test check plots bench readme
+.PHONY: repro test check plots bench search readme
 
 repro: .venv/installed
 	@$(BIN)/python -m tools.repro --jobs $(JOBS) $(STAGES)
@@ -35,6 +36,9 @@ plots: .venv/installed
 
 bench: .venv/installed
 	@$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(PROFILE),--profile $(PROFILE))
+
+search: .venv/installed
+	@$(BIN)/python -m tools.search $(STAGE) $(if $(TRIALS),--trials $(TRIALS)) $(SEARCH_ARGS)
 
 readme: .venv/installed
 	@$(BIN)/python -m tools.readme

@@ -25,9 +25,12 @@ SPLIT_FILE = Path("data/split.npz")
 def write_bytes(path: Path, content: bytes) -> None:
     """Write beside the place and move into it, so that a reader never sees half a file.
 
+    What a killed process leaves there is gone with the next write of the same file. Two writers
+    of one file at a time would disturb each other; locks keep them apart.
+
     Raises UserError, leaving an older file as it was, if the disk does not take it.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

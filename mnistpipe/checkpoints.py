@@ -4,12 +4,14 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from mnistpipe.artifacts import SPLIT_FILE, write_bytes
 from mnistpipe.engine import Engine
@@ -17,7 +19,7 @@ from mnistpipe.params import Recipe
 from mnistpipe.training import Epoch, Training
 
 CHECKPOINTS = Path(".mnistpipe/checkpoints")  # git-ignored, and unknown to DVC
-_CURVE_KEY = "curve"
+_CURVE_KEY, _DIGEST_KEY = "curve", "sha256"
 
 
 def checkpoint_path(
@@ -48,18 +50,19 @@ def save_checkpoint(path: Path, training: Training) -> None:
         for key, value in training.state_dict().items()
     }
     curve = json.dumps([asdict(epoch) for epoch in training.curve])
-    write_bytes(path, save(state, {_CURVE_KEY: curve}))
+    write_bytes(path, save(state, {_CURVE_KEY: curve, _DIGEST_KEY: _digest_state(state, curve)}))
 
 
 def load_checkpoint(path: Path, training: Training) -> None:
     """Take up a run where it was left; where there is no whole file of it, it stays new."""
     try:
         with safe_open(path, framework="pt") as file:
-            curve = [Epoch(**row) for row in json.loads(file.metadata()[_CURVE_KEY])]
+            curve, digest = (file.metadata()[key] for key in (_CURVE_KEY, _DIGEST_KEY))
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+    except (SafetensorError, OSError, KeyError, TypeError):
         return
-    training.load_state_dict(state, curve)
+    if digest == _digest_state(state, curve):
+        training.load_state_dict(state, [Epoch(**row) for row in json.loads(curve)])
 
 
 def remove_checkpoints(stage: str) -> None:
@@ -76,6 +79,13 @@ def _loaded_code() -> list[Path]:
         for path in map(Path, filter(None, files))
         if path.suffix == ".py" and path.parent in (root / "mnistpipe", root / "stages")
     )
+
+
+def _digest_state(state: Mapping[str, Tensor], curve: str) -> str:
+    digest = hashlib.sha256(curve.encode())
+    for key in sorted(state):
+        digest.update(key.encode() + state[key].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _digest(path: Path) -> str:

@@ -70,10 +70,7 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
     ticks = {point.examples: f"{point.examples:,}\n({point.name})" for point in points}
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.grid(which="major", alpha=0.3)
+    _label_shares(axes, (1, 1.5, 2, 3, 5, 7))
     axes.legend(fontsize=8)
     several = any(len(point.seed_errors) > 1 for point in points)
     figure.supxlabel(
@@ -113,13 +110,18 @@ def draw_robustness(trials: Sequence[Trial], dataset: str) -> Figure:
                 _draw_strengths(axes, series, {"label": stage, **styles[stage]})
             axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
             axes.set_xticks([trial.strength for trial in series])
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
-            axes.yaxis.set_minor_formatter(NullFormatter())
-            axes.grid(which="major", alpha=0.3)
+            _label_shares(axes, (1, 2, 5))
             axes.label_outer()
         cells[-1].legend(title=heading, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _label_shares(axes: Axes, ticks: tuple[float, ...]) -> None:
+    """A logarithmic axis of shares, in per cent, with ticks at these multiples of each power."""
+    axes.yaxis.set_major_locator(LogLocator(subs=ticks))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(which="major", alpha=0.3)
 
 
 def _draw_law(axes: Axes, law: PowerLaw, points: Sequence[Point], colour: ColorType) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,14 +24,19 @@ def only_one(name: str) -> Iterator[None]:
     try:
         LOCKS.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+        holder.write_text(str(os.getpid()), encoding="utf-8")
     except Timeout as error:
-        process = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
-        raise UserError(
-            f"{name} is already being run by process {process}; wait for it, or stop it: "
-            f"kill {process}"
-        ) from error
+        raise UserError(f"{name} is already being run{_by_whom(holder)}") from error
     except OSError as error:
         raise UserError(f"{path}.lock cannot be written: {error.strerror}.") from error
     with lock:
-        holder.write_text(str(os.getpid()), encoding="utf-8")
         yield
+
+
+def _by_whom(holder: Path) -> str:
+    process = ""
+    with suppress(OSError):
+        process = holder.read_text(encoding="utf-8")
+    if not process.isdecimal():  # in the moment before it is written
+        return "; wait for it."
+    return f" by process {process}; wait for it, or stop it: kill {process}"

@@ -13,6 +13,16 @@ from pydantic_core import ErrorDetails
 from mnistpipe.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
+# All but the first are PyYAML's, too: for broken dates and numbers, tags, sets, very deep nesting.
+_YAML_ERRORS = (
+    yaml.YAMLError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 TRAIN_STAGES = ("train-convnet", "train-augmented", "train-net", "train-net-augmented")
 BEST_STAGE = "train-net-augmented"  # the network that is analysed; the full-data point of the curve
 SWEEP = "partial-data"
@@ -303,8 +313,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text.") from error
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # All but the first are PyYAML's, too: for broken dates, tags and very deep nesting.
+    except _YAML_ERRORS as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not valid YAML: {reason}.") from error
     if not isinstance(content, dict):
@@ -354,7 +363,8 @@ def _sentence(details: ErrorDetails) -> str:
         case "too_short":
             says = " should not be empty"
         case "model_type":
-            says = f" should be a section with keys of its own, not {_show(details['input'])}"
+            kind = "a section with keys of its own" + (" or null" if place[-1] in _NULLABLE else "")
+            says = f" should be {kind}, not {_show(details['input'])}"
         case _:
             says = _allowed(details, place[-1])
     return f"{key}{says}."
@@ -385,7 +395,8 @@ def _known_keys(place: list[str]) -> list[str]:
     model: type[BaseModel] = Params
     for part in place:
         fields = {field.alias or name: field.annotation for name, field in _fields(model).items()}
-        model = fields[part]  # only models reject extra keys
+        # Only models reject extra keys; one that may be null stands beside None.
+        model = next(kind for kind in (*get_args(fields[part]), fields[part]) if kind is not None)
     return [field.alias or name for name, field in _fields(model).items()]
 
 

@@ -20,8 +20,8 @@ _NOTHING = "n/a"
 _SCORES = ("train", "train_split", "validation", "test")
 # What is asked of two runs on the same test images, the first without and the second with.
 QUESTIONS = {
-    "Does blur help ConvNet?": PAIRS["convnet"],
-    "Do blur and rotation help Net?": PAIRS["net"],
+    "Do the views of `train-augmented` (the write-up's: blur) help ConvNet?": PAIRS["convnet"],
+    "Do those of `train-net-augmented` (blur and rotation) help Net?": PAIRS["net"],
 }
 # What is asked of the same pairs on perturbed test images.
 GUESSES: dict[str, tuple[Literal["convnet", "net"], Perturbation]] = {
@@ -66,11 +66,13 @@ def summarise(
     }
 
 
-def results_table(summary: Metrics) -> str:
+def results_table(summary: Metrics, tuned: Metrics | None = None) -> str:
     """Markdown: test accuracy and loss of each run, the write-up's beside ours.
 
     On another data set than MNIST there is nothing to compare with, and no difference is shown.
+    `tuned`, the summary of another recipe, adds its accuracies.
     """
+    others = _trained(tuned) if tuned else {}
     comparable = summary["data"]["dataset"] == MNIST
     rows = []
     for stage, run in _trained(summary).items():
@@ -81,7 +83,7 @@ def results_table(summary: Metrics) -> str:
         if reported and comparable:
             cells += [
                 f"{reported.accuracy:.2%}",
-                f"**{test['accuracy']:.2%}**",
+                _accuracy(test),
                 f"{100 * (test['accuracy'] - reported.accuracy):+.2f}",
                 f"{reported.loss:.4f}",
                 f"{test['loss']:.4f}",
@@ -90,12 +92,14 @@ def results_table(summary: Metrics) -> str:
         else:
             cells += [
                 _NOTHING,
-                f"**{test['accuracy']:.2%}**",
+                _accuracy(test),
                 _NOTHING,
                 _NOTHING,
                 f"{test['loss']:.4f}",
                 _NOTHING,
             ]
+        if tuned:
+            cells.insert(6, _accuracy(others[stage]["test"]) if stage in others else _NOTHING)
         rows.append(cells)
     header = [
         "run",
@@ -104,6 +108,7 @@ def results_table(summary: Metrics) -> str:
         "accuracy, write-up",
         "ours",
         "difference (points)",
+        *(["tuned"] if tuned else []),
         "loss, write-up",
         "ours",
         "difference",
@@ -149,7 +154,8 @@ log-likelihood per image. The last epoch's weights are scored, once.
 
 ## How sure is that?
 
-What the number of test images alone leaves open: Wilson's 95 % interval of each accuracy.
+What the number of test images alone leaves open: Wilson's 95 % interval of each accuracy. Beside
+it, what seeds alone make of it.
 
 {_intervals_table(summary)}
 
@@ -157,7 +163,7 @@ Two runs on the same images are compared image by image, by an exact McNemar tes
 
 {_answers_table(answers)}
 
-All of this is about one seed; another one may differ as well.
+{_seeds_sentence(summary)}
 
 ## Was the augmentation good for anything?
 
@@ -170,6 +176,7 @@ Robust is what gets more of the same perturbed images right, by an exact McNemar
 than on the untouched ones.
 
 {_guesses_list(summary, augmentation)}
+
 ## Learning curve
 
 {write_curve(summary, comparable=title == MNIST)}
@@ -193,8 +200,27 @@ def _intervals_table(summary: Metrics) -> str:
     for stage, run in _trained(summary).items():
         test = run["test"]
         low, high = wilson_interval(test["errors"], test["count"])
-        rows.append([f"`{stage}`", f"{test['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"])
-    return table(["stage", "accuracy", "95 % interval"], rows, n_text_columns=1)
+        rows.append(
+            [
+                f"`{stage}`",
+                f"{test['accuracy']:.2%}",
+                f"{low:.2%} to {high:.2%}",
+                f"{len(test['by_seed'])}",
+                f"{100 * test['accuracy_sd']:.2f}" if "accuracy_sd" in test else _NOTHING,
+            ]
+        )
+    header = ["stage", "accuracy", "95 % interval", "seeds", "their sd (points)"]
+    return table(header, rows, n_text_columns=1)
+
+
+def _seeds_sentence(summary: Metrics) -> str:
+    if all(len(run["test"]["by_seed"]) == 1 for run in _trained(summary).values()):
+        return "All of this is about one seed; another one may differ as well."
+    return (
+        "Accuracies and losses are means over the seeds; their standard deviation (sd) stands "
+        "beside the interval, which leaves it out. What is compared image by image, analysed and "
+        "counted below is the first seed's network."
+    )
 
 
 def _answers_table(answers: Mapping[str, Difference]) -> str:
@@ -299,8 +325,14 @@ def _corrections_table(summary: Metrics) -> str:
     data = summary["data"]
     plain, blurred = (summary["robustness"][stage]["blur"] for stage in PAIRS["convnet"])
     weakest = list(plain)[1]  # after the untouched images
-    net, best = summary["train-net"], summary["train-net-augmented"]
-    smallest = min(summary["partial-data"].values(), key=lambda run: int(run["examples"]))
+    net, best, smallest = map(
+        _of_first_seed,
+        (
+            summary["train-net"],
+            summary["train-net-augmented"],
+            min(summary["partial-data"].values(), key=lambda run: int(run["examples"])),
+        ),
+    )
     share = summary["analyze"]["neighbours"]["same_class_share"]
     diagonal = summary["analyze"]["confusion_diagonal"]
     right = best["test"]["count"] - best["test"]["errors"]
@@ -362,6 +394,17 @@ def _trained(summary: Metrics) -> dict[str, Metrics]:
 
 def _select(run: Metrics) -> dict[str, Any]:
     return {key: run[key] for key in RUN_KEYS}
+
+
+def _accuracy(score: Metrics) -> str:
+    spread = f" ± {100 * score['accuracy_sd']:.2f}" if "accuracy_sd" in score else ""
+    return f"**{score['accuracy']:.2%}**{spread}"
+
+
+def _of_first_seed(run: Metrics) -> dict[str, Any]:
+    """A run whose scores are those of the network that was saved."""
+    scores = {key: run[key] | next(iter(run[key]["by_seed"].values())) for key in _SCORES}
+    return {**run, **scores}
 
 
 def _right(score: Metrics) -> str:

@@ -1,6 +1,7 @@
 """One network of a train stage: trained with one seed, then scored once on every set."""
 
 import os
+import signal
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields
@@ -78,6 +79,8 @@ class Result:
 
 def run_trial(trial: Trial, split: Split) -> Result:
     """Train, or go on training, and score. Runs in any process, on any machine."""
+    if trial.parent not in (None, os.getpid()):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too, and ends us
     torch.set_num_threads(trial.n_threads)
     recipe = trial.recipe
     engine = start_engine(recipe.precision)

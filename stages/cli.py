@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 from mnistpipe.errors import UserError
 from mnistpipe.locks import only_one
-from stages import STOPPED
+from stages import STOPPED, tidy_up_when_stopped
 
 
 def run(stage: Callable[[], None], name: str | None = None) -> None:
@@ -14,6 +14,7 @@ def run(stage: Callable[[], None], name: str | None = None) -> None:
 
     With a name, a second run of the same name at the same time is such a mistake.
     """
+    tidy_up_when_stopped()
     try:
         with only_one(name) if name else nullcontext():
             stage()

@@ -75,4 +75,4 @@ def _read(stage: str, network: str, dataset: str) -> Classifier:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "robustness")

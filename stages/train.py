@@ -136,4 +136,4 @@ def _curve_path(stage: str) -> Path:
 
 
 if __name__ == "__main__":
-    run(main, sys.argv[-1])
+    run(main, *sys.argv[1:2])

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -103,6 +104,23 @@ def test_folders_are_made_and_only_the_file_is_left(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.faults
+def test_what_a_killed_write_left_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from mnistpipe import artifacts\n"
+        "artifacts.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "artifacts.write_bytes(Path(sys.argv[1]), b'half')"
+    )
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(subprocess.CalledProcessError, match="SIGKILL"):
+        python(program, path)
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+    write_bytes(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_who_reads_meanwhile_reads_the_whole_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"first")
@@ -111,6 +129,7 @@ def test_who_reads_meanwhile_reads_the_whole_old_file(tmp_path: Path) -> None:
         assert reader.read() == b"first"
 
 
+@pytest.mark.faults
 def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None:
     old, new = tmp_path / "old.bin", tmp_path / "new.bin"
     old.write_bytes(b"old")
@@ -123,6 +142,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [old]
 
 
+@pytest.mark.faults
 def test_a_file_is_not_written_over_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     path.mkdir()
@@ -131,6 +151,7 @@ def test_a_file_is_not_written_over_a_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.faults
 def test_a_folder_that_is_a_file_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "metrics").write_text("")
     with pytest.raises(UserError, match=r"a\.json cannot be written"):
@@ -139,6 +160,7 @@ def test_a_folder_that_is_a_file_is_an_error_in_one_sentence(tmp_path: Path) -> 
         read_json(tmp_path / "metrics" / "a.json")
 
 
+@pytest.mark.faults
 def test_metrics_that_lack_a_key_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"a": 1})
@@ -182,6 +204,19 @@ def test_equal_arrays_and_figures_give_equal_bytes_in_every_process(tmp_path: Pa
         assert content == (second / name).read_bytes()
 
 
+def test_arrays_give_the_bytes_that_other_versions_of_python_gave(tmp_path: Path) -> None:
+    """Else a hash in dvc.lock, and with it every stage, would depend on the version."""
+    path = tmp_path / "a.npz"
+    write_npz(path, {"title": np.array("MNIST"), "n": np.arange(3), "x": np.zeros((2, 2), "u1")})
+    assert (
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        == "cb7495730065467808afa1d3886ccd3ac848aafe3dbd037b850d95f0da8cb004"
+    )
+    with np.load(path, allow_pickle=False) as arrays:
+        assert arrays["title"][()] == "MNIST"
+        assert arrays["n"].tolist() == [0, 1, 2]
+
+
 def test_a_split_is_read_as_it_was_written(tmp_path: Path, split: Split) -> None:
     path = tmp_path / "split.npz"
     write_split(path, split)
@@ -192,11 +227,13 @@ def test_a_split_is_read_as_it_was_written(tmp_path: Path, split: Split) -> None
     assert read_split(path).title == "random"
 
 
+@pytest.mark.faults
 def test_a_missing_split_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"split\.npz is missing; run: dvc repro prepare-split$"):
         read_split(tmp_path / "split.npz")
 
 
+@pytest.mark.faults
 def test_a_damaged_split_is_refused(tmp_path: Path, split: Split) -> None:
     whole_path = tmp_path / "split.npz"
     write_split(whole_path, split)
@@ -218,6 +255,7 @@ def test_a_damaged_split_is_refused(tmp_path: Path, split: Split) -> None:
     ]
 
 
+@pytest.mark.faults
 def test_a_split_that_lacks_an_array_is_refused(tmp_path: Path, split: Split) -> None:
     arrays = arrays_of(split)
     del arrays["validation_indices"]
@@ -226,6 +264,7 @@ def test_a_split_that_lacks_an_array_is_refused(tmp_path: Path, split: Split) ->
         read_split(tmp_path / "split.npz")
 
 
+@pytest.mark.faults
 def test_an_inconsistent_split_is_refused_and_its_wrong_part_named(
     tmp_path: Path, split: Split
 ) -> None:
@@ -264,6 +303,7 @@ def test_an_inconsistent_split_is_refused_and_its_wrong_part_named(
         assert line.endswith("run: dvc repro prepare-split")
 
 
+@pytest.mark.faults
 def test_a_missing_json_file_or_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"/a\.json is missing; run: dvc repro$"):
         read_json(tmp_path / "a.json")
@@ -271,6 +311,7 @@ def test_a_missing_json_file_or_column_is_named(tmp_path: Path) -> None:
         read_column(tmp_path / "a.csv", "loss")
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -289,6 +330,7 @@ def test_a_damaged_json_file_is_refused(tmp_path: Path, content: bytes, sentence
     assert str(caught.value) == f"{path} {sentence}; delete it and run: dvc repro"
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "content",
     [

@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -91,3 +91,21 @@ def test_an_images_views_do_not_depend_on_its_neighbours(seed: int, n: int, cut:
         assert whole.shape == images.shape
         assert whole.min() >= 0
         assert whole.max() <= 1 + 1e-6
+
+
+@settings(deadline=None)
+@given(views=st.permutations(get_args(View)), n_views=st.integers(1, 4), n=st.integers(1, 5))
+def test_row_after_row_every_view_keeps_its_images_place_and_so_its_label(
+    views: list[View], n_views: int, n: int
+) -> None:
+    """Labels are repeated view after view: row `v * n + i` has to be of image `i` alone."""
+    generator = torch.Generator().manual_seed(n)
+    images = torch.rand(n, 1, 28, 28, generator=generator)
+    affine = Affine(degrees=12.0, translation=0.1, scale=0.12, shear=0.12)
+    chosen = views[:n_views]
+    draws = torch.rand(n, count_draws(chosen), generator=generator)
+    together = make_views(images, chosen, draws, 15.0, affine)
+    assert together.shape == (n_views * n, 1, 28, 28)
+    for i in range(n):
+        alone = make_views(images[i : i + 1], chosen, draws[i : i + 1], 15.0, affine)
+        torch.testing.assert_close(together[i::n], alone, atol=1e-6, rtol=0)

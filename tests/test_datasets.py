@@ -59,6 +59,7 @@ LABELS = idx(LABELS_MAGIC, np.arange(100) % 10)
 PACKED = gzip.compress(LABELS)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -119,6 +120,7 @@ def test_anything_but_a_whole_idx_file_is_refused(
     assert sentence in str(caught.value)
 
 
+@pytest.mark.faults
 def test_a_missing_file_is_named_with_the_command_that_gets_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"labels\.gz is missing; run: dvc repro fetch-data$"):
         read_idx(tmp_path / "labels.gz")
@@ -134,6 +136,7 @@ def test_a_folder_of_whole_files_is_mnist(tmp_path: Path) -> None:
     assert (len(dataset.train), len(dataset.test)) == (20, 10)
 
 
+@pytest.mark.faults
 def test_a_folder_without_a_source_holds_no_data_set(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / "source.json").unlink()
@@ -142,6 +145,7 @@ def test_a_folder_without_a_source_holds_no_data_set(tmp_path: Path) -> None:
         load_raw(tmp_path)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "content",
     ['{"dataset": "cifar"}', '{"dataset": null}', '{"dataset": 1}', "{}", "[]", '"mnist"', "", "{"],
@@ -152,6 +156,7 @@ def test_a_source_that_names_no_known_data_set_is_refused(tmp_path: Path, conten
         load_raw(tmp_path)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
@@ -172,6 +177,7 @@ def test_files_that_do_not_fit_each_other_are_refused(
     assert str(caught.value).startswith(f"{tmp_path}/{sentence}")
 
 
+@pytest.mark.faults
 def test_a_missing_file_of_the_four_is_named(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / FILES["test_labels"]).unlink()

@@ -27,6 +27,8 @@ WEB_PAGE = b"<!DOCTYPE html><title>Log in</title>"
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
 
+pytestmark = pytest.mark.faults
+
 
 class Server(ThreadingHTTPServer):
     """Serves the stand-ins on this machine, each time in the given way."""
@@ -77,6 +79,20 @@ def web_page(request: BaseHTTPRequestHandler, _: bytes) -> None:
 
 def too_large(request: BaseHTTPRequestHandler, body: bytes) -> None:
     reply(request, body + bytes(2_000))
+
+
+def another_file(request: BaseHTTPRequestHandler, body: bytes) -> None:
+    """A whole one, of the right kind and size."""
+    reply(request, gzip.compress(gzip.decompress(body)[::-1], mtime=0))
+
+
+def endless(request: BaseHTTPRequestHandler, _: bytes) -> None:
+    """Without an announced size."""
+    request.send_response(200)
+    request.end_headers()
+    with contextlib.suppress(OSError):  # the client has left
+        while True:
+            request.wfile.write(bytes(500))
 
 
 def cut_short(request: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -347,6 +363,8 @@ def test_a_web_page_instead_of_the_mirrors_file_is_an_error(
         (silent, "no answer in time"),
         (falling_silent, "no answer in time"),
         (web_page, "its MD5 is not"),
+        (another_file, "its MD5 is not"),
+        (endless, "more than 1,000 bytes"),
     ],
 )
 def test_a_source_that_fails_is_passed_over(

@@ -207,8 +207,7 @@ def test_a_text_that_is_cut_would_be_noticed() -> None:
         assert_no_text_is_cut(figure)
 
 
-@pytest.mark.parametrize("name", ["learning curve", "robustness", "confusion", "embedding"])
-@pytest.mark.parametrize("name", [*CURVES, "confusion", "embedding"])
+@pytest.mark.parametrize("name", [*CURVES, "robustness", "confusion", "embedding"])
 def test_tick_labels_do_not_run_into_each_other(name: str) -> None:
     figure = FIGURES[name](LONG_TITLE)
     renderer = draw(figure)

@@ -120,10 +120,12 @@ def test_equal_weights_give_equal_bytes_in_every_process(tmp_path: Path) -> None
     assert here.read_bytes() == there.read_bytes()
 
 
+@pytest.mark.faults
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.safetensors") == "is missing; run: dvc repro"
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("kept", [0, 5, 100, 100_000, -1])
 def test_a_file_cut_short_is_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "a.safetensors"
@@ -131,6 +133,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, kept: int) -> None:
     assert refusal(path) == NOT_WHOLE
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "content",
     [b"version https://git-lfs.github.com/spec/v1\n", b"<!DOCTYPE html>", b"\0" * 100],
@@ -152,6 +155,7 @@ class _Trap:
         return os.mkdir, (str(self.folder),)
 
 
+@pytest.mark.faults
 def test_a_pickle_is_refused_and_not_executed(tmp_path: Path) -> None:
     path, trap = tmp_path / "a.safetensors", tmp_path / "executed"
     path.write_bytes(pickle.dumps(_Trap(trap)))
@@ -161,6 +165,7 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -184,6 +189,7 @@ def test_a_model_of_a_foreign_project_is_refused(
     assert refusal(path) == FOREIGN
 
 
+@pytest.mark.faults
 def test_weights_that_do_not_fit_their_card_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     write_model(path, network_with_history("convnet"), card("net"))
@@ -194,6 +200,7 @@ def test_weights_that_do_not_fit_their_card_are_refused(tmp_path: Path) -> None:
     assert refusal(path) == FOREIGN
 
 
+@pytest.mark.faults
 def test_another_network_than_expected_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     written(path, "convnet")
@@ -203,6 +210,7 @@ def test_another_network_than_expected_is_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.faults
 def test_a_network_of_another_data_set_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     write_model(path, network_with_history("net"), card(dataset="scikit-learn digits (not MNIST)"))

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,22 @@ from mnistpipe.errors import UserError
 from mnistpipe.params import (
     PAIRS,
     TRAIN_STAGES,
+    Affine,
     Params,
     TrainingRun,
     load_params,
+    steps_sweep_stages,
+    sweep_stages,
+    train_stages,
 )
 from tests.conftest import PARAMS_FILE, ROOT
 
 OWN_TEXT = PARAMS_FILE.read_text(encoding="utf-8")
 # Left out of the comparison below: the write-up knows none of them.
 NEW_IN_THIS_STUDY = {"min_steps", "precision", "seeds"}
+
+AFFINE = "{degrees: 10.0, translation: 0.1, scale: 0.1, shear: 0.1}"
+OTHERS = "[quarter, eighth, sixteenth]"
 
 
 def problems(folder: Path, text: str | bytes) -> list[str]:
@@ -38,6 +46,17 @@ def edited(old: str, new: str) -> str:
     """The repository's file with the first occurrence of a text replaced."""
     assert old in OWN_TEXT
     return OWN_TEXT.replace(old, new, 1)
+
+
+def loaded(folder: Path, **replaced: str) -> Params:
+    """The repository's file with new values for the keys' first lines."""
+    text = OWN_TEXT
+    for key, value in replaced.items():
+        text, n = re.subn(rf"^(  {key}: ).*$", rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
+        assert n == 1, key
+    path = folder / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_params(path)
 
 
 def without_lines(first: str, after: str) -> str:
@@ -102,6 +121,7 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         params.train_net.epochs = 1
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("old", "new", "key", "allowed"),
     [
@@ -126,7 +146,7 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         ("lr: 1.0", "lr: .nan", "train-convnet.lr", "finite number, not nan"),
         ("lr: 1.0", "lr: .inf", "train-convnet.lr", "finite number, not inf"),
         ("lr: 1.0", "lr: -.inf", "train-convnet.lr", "finite number, not -inf"),
-        ("gamma: 0.7", "gamma: 1.1", "train-convnet.gamma", "less than or equal to 1, not 1.1"),
+        ("gamma: 0.7", "gamma: 1.1", "train-convnet.gamma", "equal to 1 or null, not 1.1"),
         ("seed: 0", "seed: -1", "prepare-split.seed", "greater than or equal to 0, not -1"),
         ("seed: 0", "seed: 4294967296", "prepare-split.seed", "less than 4294967296"),
         ("n: 0.15", "n: 0", "prepare-split.validation_fraction", "greater than 0, not 0"),
@@ -143,13 +163,62 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         # words
         (": mnist ", ": cifar ", "data.dataset", "'mnist' or 'digits', not 'cifar'"),
         (": digits ", ": mnist ", "data.fallback", "'digits' or null, not 'mnist'"),
-        ("adadelta\n", "adam\n", "train-convnet.optimizer", "'adadelta' or 'rmsprop', not 'adam'"),
-        ("[original]", "[blurr]", "train-convnet.views", "'original', 'blur' or 'rotation'"),
+        ("adadelta\n", "adam\n", "train-convnet.optimizer", "'rmsprop' or 'adamw', not 'adam'"),
+        ("[original]", "[blurr]", "train-convnet.views", "'rotation' or 'affine', not 'blurr'"),
+        ("e: step\n", "e: cosine\n", "train-convnet.schedule", "'step' or 'one-cycle', not 'cos"),
         # views
         ("[original]", "[blur, blur]", "train-convnet: views", "each one once"),
         ("[original]", "[]", "train-convnet: views", "at least one view"),
-        ("[original]", "[rotation]", "train-convnet: rotation_degrees", "a number if views has"),
+        (
+            "[original]",
+            "[rotation]",
+            "train-convnet: rotation_degrees",
+            "set if views has rotation",
+        ),
         ("degrees: null", "degrees: 15.0", "train-convnet: rotation_degrees", "and null if not"),
+        ("[original]", "[affine]", "train-convnet: affine", "set if views has affine, and null"),
+        ("affine: null", f"affine: {AFFINE}", "train-convnet: affine", "and null if not"),
+        (
+            "affine: null",
+            "affine: {degrees: 1.0, translation: 0.1, scale: 0.1, shear: 0.1, zoom: 0.1}",
+            "train-convnet.affine.zoom",
+            "train-convnet.affine knows: degrees, translation, scale, shear",
+        ),
+        ("affine: null", "affine: 10.0", "train-convnet.affine", "or null, not 10.0"),
+        ("affine: null", "affine: {shear: 0}", "train-convnet.affine.degrees", "is missing"),
+        (
+            "affine: null",
+            f"affine: {AFFINE.replace('0.1', '0.6', 1)}",
+            "train-convnet.affine.translation",
+            "less than or equal to 0.5, not 0.6",
+        ),
+        # schedules
+        ("epochs: 1\n", "epochs: null\n", "train-convnet: step_epochs", "set if schedule is step"),
+        ("gamma: 0.7", "gamma: null", "train-convnet: gamma", "should be set if schedule is step"),
+        (
+            "warmup_fraction: null",
+            "warmup_fraction: 0.2",
+            "train-convnet: warmup_fraction",
+            "set if schedule is one-cycle, and null if not",
+        ),
+        ("e: step\n", "e: one-cycle\n", "train-convnet: step_epochs", "schedule is step, and null"),
+        # weights
+        ("averaging: null", "averaging: 1.0", "train-convnet.weight_averaging", "less than 1"),
+        ("averaging: null", "averaging: on", "train-convnet.weight_averaging", "number or null"),
+        ("smoothing: 0.0", "smoothing: 1.0", "train-convnet.label_smoothing", "less than 1"),
+        ("decay: 0.0", "decay: -0.1", "train-convnet.weight_decay", "or equal to 0, not -0.1"),
+        # seeds
+        ("seeds: [1]", "seeds: [1, 2, 1]", "train-convnet: seeds", "name each seed once"),
+        ("seeds: [1]", "seeds: []", "train-convnet.seeds", "should not be empty"),
+        ("seeds: [1]", "seeds: 1", "train-convnet.seeds", "not 1"),
+        ("seeds: [1]", "seeds: [1, -1]", "train-convnet.seeds.1", "or equal to 0, not -1"),
+        ("seeds: [1]  ", "seeds: [3, 3]  ", "partial-data: seeds", "name each seed once"),
+        # the other sweep
+        ("as_half: true", "as_half: 1", "partial-data.other_steps.as_half", "boolean, not 1"),
+        ("    half: 0.5\n", "", "partial-data: other_steps.as_half", "needs half among the frac"),
+        (OTHERS, "[third]", "partial-data: other_steps.fractions", "fractions of the sweep, each"),
+        (OTHERS, "[half, half]", "partial-data: other_steps.fractions", "of the sweep, each once"),
+        (OTHERS, "[]", "partial-data.other_steps.fractions", "should not be empty"),
         # networks that are not what a stage's name promises
         ("k: convnet", "k: net", "train-convnet.network", "should be convnet"),
         ("k: net\n", "k: convnet\n", "train-net.network", "should be net"),
@@ -171,12 +240,14 @@ def test_a_mistake_is_named_with_its_key_and_what_is_allowed(
     assert line.endswith(".")
 
 
+@pytest.mark.faults
 def test_one_mistake_is_one_line(tmp_path: Path) -> None:
     assert problems(tmp_path, edited("epochs: 20", "epochs: 20.5")) == [
         "train-convnet.epochs should be a valid integer, not 20.5."
     ]
 
 
+@pytest.mark.faults
 def test_strange_values_and_keys_are_still_one_line(tmp_path: Path) -> None:
     huge = "lr: 0x" + "f" * 5000
     (line,) = problems(tmp_path, edited("lr: 1.0", huge))
@@ -189,6 +260,7 @@ def test_strange_values_and_keys_are_still_one_line(tmp_path: Path) -> None:
     assert line.startswith("train-convnet.rotation_degrees should be a valid number or null, not")
 
 
+@pytest.mark.faults
 def test_a_mistyped_key_is_named_beside_the_one_that_is_missing(tmp_path: Path) -> None:
     missing, unknown = problems(tmp_path, edited("  epochs: 20", "  epoch: 20"))
     assert missing == "train-convnet.epochs is missing."
@@ -196,12 +268,14 @@ def test_a_mistyped_key_is_named_beside_the_one_that_is_missing(tmp_path: Path) 
     assert ", epochs, " in unknown
 
 
+@pytest.mark.faults
 def test_a_missing_section_is_named(tmp_path: Path) -> None:
     assert problems(tmp_path, without_lines("prepare-split:", "train-convnet:")) == [
         "prepare-split is missing."
     ]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("strengths", ["[]", "[0]", "[1, 2]", "[0, 2, 1]", "[0, 1, 1]", "[0, 0]"])
 @pytest.mark.parametrize(
     ("key", "own"), [("blur_passes", "[0, 1, 2, 3]"), ("turn_degrees", "[0, 15, 30, 45]")]
@@ -229,16 +303,18 @@ def test_the_pairs_are_the_train_stages_and_differ_in_their_views_alone() -> Non
         assert set(without.views) < set(with_it.views)
 
 
+@pytest.mark.faults
 def test_a_sweep_without_fractions_is_refused(tmp_path: Path) -> None:
-    (line,) = problems(tmp_path, without_lines("    half:", "  recipe:"))
+    (line,) = problems(tmp_path, without_lines("    half:", "  seeds:"))
     assert line.startswith("partial-data.fractions ")
-    none = without_lines("  fractions:", "  recipe:").replace(
+    none = without_lines("  fractions:", "  seeds:").replace(
         "partial-data:\n", "partial-data:\n  fractions: {}\n"
     )
     (line,) = problems(tmp_path, none)
     assert line == "partial-data.fractions should not be empty."
 
 
+@pytest.mark.faults
 def test_the_sweeps_own_recipe_has_to_be_nets(tmp_path: Path) -> None:
     start, end = OWN_TEXT.split("  recipe:", 1)
     text = start + "  recipe:" + end.replace("network: net", "network: convnet", 1)
@@ -246,6 +322,7 @@ def test_the_sweeps_own_recipe_has_to_be_nets(tmp_path: Path) -> None:
     assert line.startswith("partial-data.recipe.network should be net")
 
 
+@pytest.mark.faults
 def test_several_mistakes_give_a_line_each(tmp_path: Path) -> None:
     text = OWN_TEXT.replace("n: 0.15", "n: 2").replace("half: 0.5", "half: zero")
     text = text.replace("perplexity:", "perplexty:")
@@ -258,6 +335,7 @@ def test_several_mistakes_give_a_line_each(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.faults
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, edited("  seed: 0\n", "  seed: 0\n  seed: 1\n"))
     assert "the key 'seed' stands twice" in line
@@ -265,6 +343,7 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert "the key 'data' stands twice" in line
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -294,11 +373,50 @@ def test_a_file_of_another_kind_is_refused_in_one_line(
     assert line.startswith(sentence)
 
 
+@pytest.mark.faults
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"/params\.yaml cannot be read: No such file"):
         load_params(tmp_path / "params.yaml")
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         load_params(tmp_path)
+
+
+def test_a_recipe_may_follow_one_cycle_and_average_its_weights(tmp_path: Path) -> None:
+    recipe = loaded(
+        tmp_path,
+        views="[original, affine]",
+        affine=AFFINE,
+        optimizer="adamw",
+        schedule="one-cycle",
+        step_epochs="null",
+        gamma="null",
+        warmup_fraction="0.2",
+        weight_averaging="0.999",
+        seeds="[3, 1, 2]",
+    ).train_convnet
+    assert recipe.affine == Affine(degrees=10.0, translation=0.1, scale=0.1, shear=0.1)
+    assert (recipe.warmup_fraction, recipe.gamma, recipe.weight_averaging) == (0.2, None, 0.999)
+    assert recipe.seeds == (3, 1, 2)  # the first of them is the one that is saved
+
+
+def test_the_other_sweep_may_take_no_more_updates_than_its_images_give(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    text = edited("as_half: true", "as_half: false").replace("    half: 0.5", "    third: 0.3333")
+    start, recipe = text.split("  recipe:", 1)
+    path.write_text(f"{start}  recipe:{recipe.replace('min_steps: 0', 'min_steps: 5000', 1)}")
+    params = load_params(path)
+    assert params.training_run("partial-data@eighth").recipe.min_steps == 5000
+    wanted = params.training_run("partial-data-steps@eighth")
+    assert (wanted.steps_of, wanted.recipe.min_steps) == (None, 0)
+    assert steps_sweep_stages(params) == [
+        f"partial-data-steps@{name}" for name in ("quarter", "eighth", "sixteenth")
+    ]
+    assert sweep_stages(params)[0] == "partial-data@third"
+    assert train_stages(params) == [
+        *TRAIN_STAGES,
+        *sweep_stages(params),
+        *steps_sweep_stages(params),
+    ]
 
 
 def test_each_stage_has_its_recipe_and_fraction() -> None:
@@ -316,9 +434,18 @@ def test_each_stage_has_its_recipe_and_fraction() -> None:
             assert params.training_run(f"partial-data-steps@{name}") == as_half
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "stage",
-    ["train-resnet", "partial-data", "partial-data@", "partial-data@third", "train-net@half", ""],
+    [
+        "train-resnet",
+        "partial-data",
+        "partial-data@",
+        "partial-data@third",
+        "partial-data-steps@half",
+        "train-net@half",
+        "",
+    ],
 )
 def test_an_unknown_stage_is_refused_with_a_list_of_those_there_are(stage: str) -> None:
     params = load_params(PARAMS_FILE)
@@ -351,6 +478,7 @@ JUNK = st.recursive(
 )
 
 
+@pytest.mark.faults
 @settings(max_examples=60, deadline=None)
 @given(place=st.sampled_from(list(leaves(yaml.safe_load(OWN_TEXT)))), junk=JUNK)
 def test_any_value_in_any_place_loads_or_is_refused(
@@ -367,5 +495,100 @@ def test_any_value_in_any_place_loads_or_is_refused(
         params = load_params(path)
     except UserError as error:
         assert str(error).startswith(f"{path}: {place[0]}")  # noqa: PT017 (to load is right too)
+    else:
+        assert isinstance(params, Params)
+
+
+LINES = OWN_TEXT.encode().splitlines(keepends=True)
+NAMED = [i for i, line in enumerate(LINES) if re.match(rb" *[a-z][\w-]*:", line)]
+BAD_VALUES = [
+    *("1e-3", "yes", "no", "~", "''", "'1'", ".nan", ".inf", "-.inf", "-1", "0", "1.5", "0x10"),
+    *(
+        "9" * 400,
+        "1" * 5000,
+        "1e999",
+        "1_000",
+        "010",
+        "1:30",
+        "2026-01-01",
+        "2026-99-99",
+        "=",
+        "<<",
+        "!!map [a]",
+        "!!set [a]",
+        ":".join(["1"] * 200) + ".5",
+    ),
+    *(
+        "[]",
+        "{}",
+        "[[1]]",
+        "{a: {b: 1}}",
+        "[" * 200 + "]" * 200,
+        "[" * 900,
+        "{a: " * 100 + "}" * 100,
+    ),
+    *("&x [*x]", "&x {a: *x}", "*nowhere", "{<<: {a: 1}}", "{<<: 1}", "&x {<<: *x}", "{? [a] : 1}"),
+    *(
+        "!!int x",
+        "!!float {}",
+        "!!binary x",
+        "!!python/object:os.system {}",
+        "!mine 1",
+        "!!omap [a]",
+    ),
+    *("[original, original]", "'", '"', "|", "a: b: c", "- 1", "%", "@", "`", "\t", "\0", "\x7f"),
+]
+
+
+@st.composite
+def mutated_files(draw: st.DrawFn) -> bytes:
+    """The valid file with something wrong, or harmless, at a place or two."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(1, 2))):
+        place = draw(st.sampled_from([i for i in NAMED if i < len(lines)]))
+        before, _, _ = lines[place].partition(b":")
+        indent = before[: len(before) - len(before.lstrip())]
+        value = draw(st.sampled_from(BAD_VALUES)).encode()
+        match draw(st.integers(0, 8)):
+            case 0 | 1 | 2:
+                lines[place] = before + b": " + value + b"\n"
+            case 3:
+                lines.insert(place, indent + b"unknown: " + value + b"\n")
+            case 4:
+                lines.insert(place, lines[place])
+            case 5:
+                lines[place] = b""
+            case 6:
+                lines[place] = draw(st.sampled_from([b" ", b"  ", b"\t"])) + lines[place]
+            case 7:
+                byte = draw(st.integers(0, len(lines[place])))
+                junk = draw(st.binary(min_size=1, max_size=2))
+                lines[place] = lines[place][:byte] + junk + lines[place][byte:]
+            case _:
+                lines = [b"".join(lines)[: draw(st.integers(0, len(OWN_TEXT)))]]
+                break
+    return b"".join(lines)
+
+
+@pytest.mark.faults
+@settings(max_examples=150, deadline=None)
+@given(content=mutated_files())
+def test_any_change_of_the_text_loads_or_is_refused_by_its_key(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated.yaml"
+    path.write_bytes(content)
+    try:
+        params = load_params(path)
+    except UserError as error:
+        for line in str(error).splitlines():
+            assert line.startswith(str(path))
+            said = line.removeprefix(str(path))
+            if re.match(" (is not valid YAML: |is not UTF-8 text|should hold sections)", said):
+                continue
+            named = re.match(r": '?([\w-]+)", said)
+            assert named, line
+            sections = {field.alias or key for key, field in Params.model_fields.items()}
+            assert named[1] in sections | {"unknown"} or named[1].encode() in content, line
     else:
         assert isinstance(params, Params)

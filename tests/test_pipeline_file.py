@@ -72,11 +72,20 @@ def test_code_dependencies_are_the_imported_modules(name: str) -> None:
     assert declared == imported_files(script_of(STAGES[name]))
 
 
-def test_packages_hold_no_code_of_their_own() -> None:
+def test_packages_hold_nothing_that_products_depend_on() -> None:
     """They are imported, too, but are no dependencies of any stage."""
-    for package in ("mnistpipe", "stages"):
-        tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
-        assert [type(node) for node in tree.body] == [ast.Expr]
+    tree = ast.parse((ROOT / "mnistpipe" / "__init__.py").read_text(encoding="utf-8"))
+    assert [type(node) for node in tree.body] == [ast.Expr]
+    source = (ROOT / "stages" / "__init__.py").read_text(encoding="utf-8")
+    imported = set(re.findall(r"^(?:from|import) (\w+)", source, re.MULTILINE))
+    assert imported == {"atexit", "os", "signal", "sys", "types"}  # how it ends, and no more
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_is_locked_under_its_own_name(name: str) -> None:
+    script = script_of(STAGES[name])
+    (call,) = re.findall(r"^    run\((.+)\)$", script.read_text(encoding="utf-8"), re.MULTILINE)
+    assert call == ("main, *sys.argv[1:2]" if script.stem == "train" else f'main, "{name}"')
 
 
 @pytest.mark.parametrize(

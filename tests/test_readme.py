@@ -5,15 +5,15 @@ import pytest
 
 from mnistpipe.artifacts import read_json
 from mnistpipe.errors import UserError
-from mnistpipe.report import results_table
 from tests.conftest import ROOT, tracked_files
-from tools.readme import END, PICTURES, START, with_results
+from tools.readme import END, PICTURES, START, both_recipes, with_results
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_results_table_is_the_summarys() -> None:
-    table = results_table(read_json(ROOT / "metrics" / "summary.json"))
+def test_the_results_table_is_the_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    table = both_recipes(read_json(ROOT / "metrics" / "summary.json"))
     assert with_results(README, table) == README
     assert read_json(ROOT / "metrics" / "summary.json")["data"]["dataset"] == "MNIST"
 

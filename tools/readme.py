@@ -8,13 +8,15 @@ from pathlib import Path
 
 from mnistpipe.artifacts import read_json, write_bytes
 from mnistpipe.errors import UserError
-from mnistpipe.report import MNIST, results_table
+from mnistpipe.report import MNIST, Metrics, results_table
 from stages.cli import run
 
 README = Path("README.md")
 SUMMARY = Path("metrics/summary.json")
+TUNED_SUMMARY = Path("recipes/tuned/summary.json")
 PICTURES = (
     Path("plots/learning-curve.png"),
+    Path("plots/robustness.png"),
     Path("plots/analyze/t-sne.png"),
     Path("plots/analyze/neighbours.png"),
 )
@@ -30,9 +32,15 @@ def main() -> None:
     if missing:
         raise UserError(f"{', '.join(missing)} missing; run: make repro")
     text = README.read_text(encoding="utf-8")
-    write_bytes(README, with_results(text, results_table(summary)).encode())
+    write_bytes(README, with_results(text, both_recipes(summary)).encode())
     for picture in PICTURES:
         write_bytes(Path("docs") / picture.name, picture.read_bytes())
+
+
+def both_recipes(summary: Metrics) -> str:
+    """The results table, with the tuned recipe's accuracies if that study has been run."""
+    tuned = read_json(TUNED_SUMMARY) if TUNED_SUMMARY.exists() else None
+    return results_table(summary, tuned)
 
 
 def with_results(text: str, table: str) -> str:

@@ -5,6 +5,7 @@ asks for MNIST again while a fallback is in its place; then leaves the work to D
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,9 +13,13 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
+
+import psutil
 
 from mnistpipe.datasets import SOURCE_FILE, read_source
 from mnistpipe.errors import UserError
+from mnistpipe.locks import only_one
 from mnistpipe.params import Params, load_params, train_stages
 from stages.cli import run
 from stages.prepare_split import RAW
@@ -33,18 +38,39 @@ def main() -> None:
         parser.error("--jobs is for the whole study; leave it or the stages out")
     params = load_params()
 
-    # Ctrl-C reaches DVC and its stage by itself: they end in their own way, and we wait for them.
-    stopped = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    stopped_by: list[int] = []
+    _wait_for_dvc_when_stopped(stopped_by)
+    with only_one("make repro"):
+        status = _reproduce(params, jobs, arguments.stages, stopped_by)
+    sys.exit(128 + stopped_by[0] if stopped_by else status)
 
+
+def _wait_for_dvc_when_stopped(stopped_by: list[int]) -> None:
+    """Note the signals; DVC and its stages get them, too, and end in their own way.
+
+    A terminal sends Ctrl-C to all of them, but `kill` is for this process alone.
+    """
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopped_by.append(number)
+        if number == signal.SIGTERM:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _reproduce(params: Params, jobs: int, stages: list[str], stopped_by: list[int]) -> int:
     status = 0
     if params.data.dataset == "mnist" and _holds_a_fallback():
         status = _dvc(["repro", "--force", "--single-item", "fetch-data"])
     if jobs > 1 and status == 0:
-        status = _dvc(["repro", "prepare-split"]) or _train_side_by_side(params, jobs, stopped)
-    if status == 0 and not stopped.is_set():
-        status = _dvc(["repro", *arguments.stages])
-    sys.exit(130 if stopped.is_set() else status)
+        status = _dvc(["repro", "prepare-split"]) or _train_side_by_side(params, jobs, stopped_by)
+    if status == 0 and not stopped_by:
+        status = _dvc(["repro", *stages])
+    return status
 
 
 def _holds_a_fallback() -> bool:
@@ -54,14 +80,14 @@ def _holds_a_fallback() -> bool:
         return (RAW / SOURCE_FILE).exists()  # damaged: fetch-data writes it again
 
 
-def _train_side_by_side(params: Params, jobs: int, stopped: threading.Event) -> int:
+def _train_side_by_side(params: Params, jobs: int, stopped_by: list[int]) -> int:
     """Bring all train stages up to date, `jobs` at a time; the first bad status, or 0."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = max(1, (cores or 1) // jobs)
     failed = threading.Event()
 
     def train(stage: str) -> int:
-        if failed.is_set() or stopped.is_set():
+        if failed.is_set() or stopped_by:
             return 0
         status = _dvc(["repro", "--single-item", stage], threads)
         if status != 0:

@@ -1,0 +1,206 @@
+"""Ctrl-C and SIGTERM, as processes get them: the stages' own handlers, and what make repro adds."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
+
+import psutil
+import pytest
+import yaml
+
+from mnistpipe.artifacts import SPLIT_FILE, write_split
+from mnistpipe.locks import only_one
+from mnistpipe.split import Split
+from stages import STOPPED
+from tests.conftest import PARAMS_FILE, ROOT
+
+pytestmark = pytest.mark.faults
+
+TIMEOUT_S = 300  # under load, too
+# A stage in small: imported as `python -m` does it, then at work, with something to tidy up.
+AT_WORK = """
+import sys, time
+sys.argv[0] = "-m"
+import stages
+try:
+    print("at work", flush=True)
+    time.sleep(60)
+finally:
+    print("tidying up", flush=True)
+    time.sleep(float(sys.argv[1]))
+"""
+# In the place of DVC, with a stage below it that says when it is at work.
+DVC = """
+import signal, subprocess, sys
+signal.signal(signal.SIGINT, lambda *_: None)
+stage = (
+    "import signal, sys, time; from pathlib import Path;"
+    "signal.signal(signal.SIGINT, lambda *_: sys.exit(130));"
+    "Path('at-work').touch(); time.sleep(60)"
+)
+sys.exit(subprocess.run([sys.executable, "-c", stage]).returncode)
+"""
+
+
+@contextmanager
+def started(
+    folder: Path, *words: str, sigint: signal.Handlers = signal.SIG_DFL, threads: int = 1
+) -> Iterator[subprocess.Popen[str]]:
+    """A process in a group of its own, as a terminal makes it; nothing outlives the block."""
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(threads)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        # A test run in the background ignores Ctrl-C, and its children then do so, too.
+        preexec_fn=lambda: signal.signal(SIGINT, sigint),  # noqa: PLW1509
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Its status, and what it said on standard error."""
+    _, stderr = process.communicate(timeout=TIMEOUT_S)
+    return process.returncode, stderr
+
+
+@pytest.mark.parametrize("number", [SIGINT, SIGTERM])
+def test_a_signal_lets_the_code_tidy_up_and_is_answered_with_one_line(
+    tmp_path: Path, number: Signals
+) -> None:
+    with started(tmp_path, "-c", AT_WORK, "0") as process:
+        assert read_line(process) == "at work"
+        process.send_signal(number)
+        assert read_line(process) == "tidying up"
+        assert end_of(process) == (128 + number, STOPPED)
+
+
+def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
+    with started(tmp_path, "-c", AT_WORK, "60") as process:
+        assert read_line(process) == "at work"
+        process.send_signal(SIGTERM)
+        assert read_line(process) == "tidying up"
+        process.send_signal(SIGINT)
+        assert end_of(process) == (130, STOPPED)
+
+
+def test_who_ignores_ctrl_c_from_the_start_goes_on_doing_so(tmp_path: Path) -> None:
+    with started(tmp_path, "-c", AT_WORK, "0", sigint=signal.SIG_IGN) as process:
+        assert read_line(process) == "at work"
+        process.send_signal(SIGINT)
+        process.send_signal(SIGTERM)
+        assert end_of(process) == (143, STOPPED)
+
+
+@pytest.mark.parametrize("number", [SIGINT, SIGTERM])
+def test_a_stage_that_still_imports_is_stopped_with_one_line(
+    tmp_path: Path, number: Signals
+) -> None:
+    with started(tmp_path, "-v", "-m", "stages.train", "train-net") as process:
+        assert process.stderr is not None
+        # Python's -v tells of each import when it begins.
+        lines = iter(process.stderr.readline, "")
+        assert any(line.startswith("import 'torch._C'") for line in lines)
+        process.send_signal(number)
+        said = [line for line in lines if line == STOPPED or "Traceback" in line]
+        assert (process.wait(TIMEOUT_S), said) == (128 + number, [STOPPED])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_networks_that_train_side_by_side_are_stopped_with_one_line(
+    tmp_path: Path, split: Split, times: int
+) -> None:
+    params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    params["train-convnet"] |= {"epochs": 10_000, "min_steps": 0, "batch_size": 8, "seeds": [1, 2]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_split(tmp_path / SPLIT_FILE, split)
+    with started(tmp_path, "-m", "stages.train", "train-convnet", threads=2) as process:
+        wait_until((tmp_path / "plots/loss/train-convnet.csv").exists)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert len(workers) >= 2
+        for _ in range(times):
+            os.killpg(process.pid, SIGINT)
+            time.sleep(0.05)
+        assert end_of(process) == (130, STOPPED)
+        wait_until(lambda: not any(worker.is_running() for worker in workers))
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A place where make repro finds its parameters, and a stand-in for DVC."""
+    (tmp_path / "params.yaml").write_bytes(PARAMS_FILE.read_bytes())
+    (tmp_path / "dvc.py").write_text(DVC)
+    return tmp_path
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_kill_stops_make_repro_with_all_that_it_started(study: Path, jobs: str) -> None:
+    with started(study, "-m", "tools.repro", "--jobs", jobs) as process:
+        wait_until((study / "at-work").exists)
+        below = psutil.Process(process.pid).children(recursive=True)
+        assert len(below) == 2
+        process.send_signal(SIGTERM)
+        assert end_of(process) == (143, "")
+        assert not any(each.is_running() for each in below)
+
+
+def test_make_repro_runs_once_at_a_time(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study)
+    with only_one("make repro"), started(study, "-m", "tools.repro") as process:
+        assert end_of(process) == (
+            1,
+            f"ERROR: make repro is already being run by process {os.getpid()}; wait for it, or "
+            f"stop it: kill {os.getpid()}\n",
+        )
+    assert not (study / "at-work").exists()
+
+
+def test_a_stage_runs_once_at_a_time_and_the_dead_hold_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_bytes(PARAMS_FILE.read_bytes())
+    hold = (
+        "import time; from mnistpipe.locks import only_one\n"
+        "with only_one('prepare-split'): print('held', flush=True); time.sleep(60)"
+    )
+    with started(tmp_path, "-c", hold) as holder:
+        assert read_line(holder) == "held"
+        for _ in range(2):  # a refused one takes nothing away
+            with started(tmp_path, "-m", "stages.prepare_split") as process:
+                assert end_of(process) == (
+                    1,
+                    f"ERROR: prepare-split is already being run by process {holder.pid}; wait for "
+                    f"it, or stop it: kill {holder.pid}\n",
+                )
+        with only_one("analyze"):  # another stage's
+            holder.kill()
+            holder.wait()
+        with only_one("prepare-split"):
+            pass
