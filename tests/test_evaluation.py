@@ -3,7 +3,15 @@ import math
 import pytest
 import torch
 
-from mnistpipe.evaluation import Examples, normalise, predict, score, to_pixels
+from mnistpipe.evaluation import (
+    Examples,
+    Score,
+    average,
+    normalise,
+    predict,
+    score,
+    to_pixels,
+)
 from mnistpipe.models import Net
 
 
@@ -35,3 +43,37 @@ def test_prediction_is_deterministic_whatever_the_batch_and_leaves_the_mode(
     torch.testing.assert_close(whole.logits, pieces.logits)
     assert torch.equal(whole.labels, whole.logits.argmax(dim=1))
     torch.testing.assert_close(network.fc2(whole.features.clone()), whole.logits.clone())
+
+
+def test_seeds_are_averaged_beside_their_own_scores() -> None:
+    scores = {1: Score(0.9, 0.3, 10, 100), 7: Score(0.8, 0.5, 20, 100), 3: Score(0.7, 0.4, 30, 100)}
+    averaged = average(scores)
+    assert averaged == {
+        "accuracy": pytest.approx(0.8),
+        "accuracy_sd": pytest.approx(0.1),  # of a sample: divided by two, not by three
+        "loss": pytest.approx(0.4),
+        "errors": 20,
+        "count": 100,
+        "by_seed": {
+            "seed-1": {"accuracy": 0.9, "loss": 0.3, "errors": 10},
+            "seed-7": {"accuracy": 0.8, "loss": 0.5, "errors": 20},
+            "seed-3": {"accuracy": 0.7, "loss": 0.4, "errors": 30},
+        },
+    }
+    assert list(averaged["by_seed"]) == ["seed-1", "seed-7", "seed-3"]
+
+
+def test_one_seed_is_its_own_mean_without_a_deviation() -> None:
+    assert average({1: Score(0.9, 0.3, 10, 100)}) == {
+        "accuracy": 0.9,
+        "loss": 0.3,
+        "errors": 10,
+        "count": 100,
+        "by_seed": {"seed-1": {"accuracy": 0.9, "loss": 0.3, "errors": 10}},
+    }
+
+
+@pytest.mark.parametrize(("second", "mean"), [(20, "15"), (21, "15.5")])
+def test_a_whole_number_of_errors_is_written_as_one(second: int, mean: str) -> None:
+    scores = {1: Score(0.9, 0.3, 10, 100), 2: Score(1 - second / 100, 0.3, second, 100)}
+    assert repr(average(scores)["errors"]) == mean

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,22 @@ from mnistpipe.errors import UserError
 from mnistpipe.params import (
     PAIRS,
     TRAIN_STAGES,
+    Affine,
     Params,
     TrainingRun,
     load_params,
+    steps_sweep_stages,
+    sweep_stages,
+    train_stages,
 )
 from tests.conftest import PARAMS_FILE, ROOT
 
 OWN_TEXT = PARAMS_FILE.read_text(encoding="utf-8")
 # Left out of the comparison below: the write-up knows none of them.
 NEW_IN_THIS_STUDY = {"min_steps", "precision", "seeds"}
+
+AFFINE = "{degrees: 10.0, translation: 0.1, scale: 0.1, shear: 0.1}"
+OTHERS = "[quarter, eighth, sixteenth]"
 
 
 def problems(folder: Path, text: str | bytes) -> list[str]:
@@ -38,6 +46,17 @@ def edited(old: str, new: str) -> str:
     """The repository's file with the first occurrence of a text replaced."""
     assert old in OWN_TEXT
     return OWN_TEXT.replace(old, new, 1)
+
+
+def loaded(folder: Path, **replaced: str) -> Params:
+    """The repository's file with new values for the keys' first lines."""
+    text = OWN_TEXT
+    for key, value in replaced.items():
+        text, n = re.subn(rf"^(  {key}: ).*$", rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
+        assert n == 1, key
+    path = folder / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_params(path)
 
 
 def without_lines(first: str, after: str) -> str:
@@ -126,7 +145,7 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         ("lr: 1.0", "lr: .nan", "train-convnet.lr", "finite number, not nan"),
         ("lr: 1.0", "lr: .inf", "train-convnet.lr", "finite number, not inf"),
         ("lr: 1.0", "lr: -.inf", "train-convnet.lr", "finite number, not -inf"),
-        ("gamma: 0.7", "gamma: 1.1", "train-convnet.gamma", "less than or equal to 1, not 1.1"),
+        ("gamma: 0.7", "gamma: 1.1", "train-convnet.gamma", "equal to 1 or null, not 1.1"),
         ("seed: 0", "seed: -1", "prepare-split.seed", "greater than or equal to 0, not -1"),
         ("seed: 0", "seed: 4294967296", "prepare-split.seed", "less than 4294967296"),
         ("n: 0.15", "n: 0", "prepare-split.validation_fraction", "greater than 0, not 0"),
@@ -143,13 +162,56 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         # words
         (": mnist ", ": cifar ", "data.dataset", "'mnist' or 'digits', not 'cifar'"),
         (": digits ", ": mnist ", "data.fallback", "'digits' or null, not 'mnist'"),
-        ("adadelta\n", "adam\n", "train-convnet.optimizer", "'adadelta' or 'rmsprop', not 'adam'"),
-        ("[original]", "[blurr]", "train-convnet.views", "'original', 'blur' or 'rotation'"),
+        ("adadelta\n", "adam\n", "train-convnet.optimizer", "'rmsprop' or 'adamw', not 'adam'"),
+        ("[original]", "[blurr]", "train-convnet.views", "'rotation' or 'affine', not 'blurr'"),
+        ("e: step\n", "e: cosine\n", "train-convnet.schedule", "'step' or 'one-cycle', not 'cos"),
         # views
         ("[original]", "[blur, blur]", "train-convnet: views", "each one once"),
         ("[original]", "[]", "train-convnet: views", "at least one view"),
-        ("[original]", "[rotation]", "train-convnet: rotation_degrees", "a number if views has"),
+        (
+            "[original]",
+            "[rotation]",
+            "train-convnet: rotation_degrees",
+            "set if views has rotation",
+        ),
         ("degrees: null", "degrees: 15.0", "train-convnet: rotation_degrees", "and null if not"),
+        ("[original]", "[affine]", "train-convnet: affine", "set if views has affine, and null"),
+        ("affine: null", f"affine: {AFFINE}", "train-convnet: affine", "and null if not"),
+        ("affine: null", "affine: 10.0", "train-convnet.affine", "keys of its own, not 10.0"),
+        ("affine: null", "affine: {shear: 0}", "train-convnet.affine.degrees", "is missing"),
+        (
+            "affine: null",
+            f"affine: {AFFINE.replace('0.1', '0.6', 1)}",
+            "train-convnet.affine.translation",
+            "less than or equal to 0.5, not 0.6",
+        ),
+        # schedules
+        ("epochs: 1\n", "epochs: null\n", "train-convnet: step_epochs", "set if schedule is step"),
+        ("gamma: 0.7", "gamma: null", "train-convnet: gamma", "should be set if schedule is step"),
+        (
+            "warmup_fraction: null",
+            "warmup_fraction: 0.2",
+            "train-convnet: warmup_fraction",
+            "set if schedule is one-cycle, and null if not",
+        ),
+        ("e: step\n", "e: one-cycle\n", "train-convnet: step_epochs", "schedule is step, and null"),
+        # weights
+        ("averaging: null", "averaging: 1.0", "train-convnet.weight_averaging", "less than 1"),
+        ("averaging: null", "averaging: on", "train-convnet.weight_averaging", "number or null"),
+        ("smoothing: 0.0", "smoothing: 1.0", "train-convnet.label_smoothing", "less than 1"),
+        ("decay: 0.0", "decay: -0.1", "train-convnet.weight_decay", "or equal to 0, not -0.1"),
+        # seeds
+        ("seeds: [1]", "seeds: [1, 2, 1]", "train-convnet: seeds", "name each seed once"),
+        ("seeds: [1]", "seeds: []", "train-convnet.seeds", "should not be empty"),
+        ("seeds: [1]", "seeds: 1", "train-convnet.seeds", "not 1"),
+        ("seeds: [1]", "seeds: [1, -1]", "train-convnet.seeds.1", "or equal to 0, not -1"),
+        ("seeds: [1]  ", "seeds: [3, 3]  ", "partial-data: seeds", "name each seed once"),
+        # the other sweep
+        ("as_half: true", "as_half: 1", "partial-data.other_steps.as_half", "boolean, not 1"),
+        ("    half: 0.5\n", "", "partial-data: other_steps.as_half", "needs half among the frac"),
+        (OTHERS, "[third]", "partial-data: other_steps.fractions", "fractions of the sweep, each"),
+        (OTHERS, "[half, half]", "partial-data: other_steps.fractions", "of the sweep, each once"),
+        (OTHERS, "[]", "partial-data.other_steps.fractions", "should not be empty"),
         # networks that are not what a stage's name promises
         ("k: convnet", "k: net", "train-convnet.network", "should be convnet"),
         ("k: net\n", "k: convnet\n", "train-net.network", "should be net"),
@@ -230,9 +292,9 @@ def test_the_pairs_are_the_train_stages_and_differ_in_their_views_alone() -> Non
 
 
 def test_a_sweep_without_fractions_is_refused(tmp_path: Path) -> None:
-    (line,) = problems(tmp_path, without_lines("    half:", "  recipe:"))
+    (line,) = problems(tmp_path, without_lines("    half:", "  seeds:"))
     assert line.startswith("partial-data.fractions ")
-    none = without_lines("  fractions:", "  recipe:").replace(
+    none = without_lines("  fractions:", "  seeds:").replace(
         "partial-data:\n", "partial-data:\n  fractions: {}\n"
     )
     (line,) = problems(tmp_path, none)
@@ -301,6 +363,44 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_params(tmp_path)
 
 
+def test_a_recipe_may_follow_one_cycle_and_average_its_weights(tmp_path: Path) -> None:
+    recipe = loaded(
+        tmp_path,
+        views="[original, affine]",
+        affine=AFFINE,
+        optimizer="adamw",
+        schedule="one-cycle",
+        step_epochs="null",
+        gamma="null",
+        warmup_fraction="0.2",
+        weight_averaging="0.999",
+        seeds="[3, 1, 2]",
+    ).train_convnet
+    assert recipe.affine == Affine(degrees=10.0, translation=0.1, scale=0.1, shear=0.1)
+    assert (recipe.warmup_fraction, recipe.gamma, recipe.weight_averaging) == (0.2, None, 0.999)
+    assert recipe.seeds == (3, 1, 2)  # the first of them is the one that is saved
+
+
+def test_the_other_sweep_may_take_no_more_updates_than_its_images_give(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    text = edited("as_half: true", "as_half: false").replace("    half: 0.5", "    third: 0.3333")
+    start, recipe = text.split("  recipe:", 1)
+    path.write_text(f"{start}  recipe:{recipe.replace('min_steps: 0', 'min_steps: 5000', 1)}")
+    params = load_params(path)
+    assert params.training_run("partial-data@eighth").recipe.min_steps == 5000
+    wanted = params.training_run("partial-data-steps@eighth")
+    assert (wanted.steps_of, wanted.recipe.min_steps) == (None, 0)
+    assert steps_sweep_stages(params) == [
+        f"partial-data-steps@{name}" for name in ("quarter", "eighth", "sixteenth")
+    ]
+    assert sweep_stages(params)[0] == "partial-data@third"
+    assert train_stages(params) == [
+        *TRAIN_STAGES,
+        *sweep_stages(params),
+        *steps_sweep_stages(params),
+    ]
+
+
 def test_each_stage_has_its_recipe_and_fraction() -> None:
     params = load_params(PARAMS_FILE)
     for stage in TRAIN_STAGES:
@@ -318,7 +418,15 @@ def test_each_stage_has_its_recipe_and_fraction() -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    ["train-resnet", "partial-data", "partial-data@", "partial-data@third", "train-net@half", ""],
+    [
+        "train-resnet",
+        "partial-data",
+        "partial-data@",
+        "partial-data@third",
+        "partial-data-steps@half",
+        "train-net@half",
+        "",
+    ],
 )
 def test_an_unknown_stage_is_refused_with_a_list_of_those_there_are(stage: str) -> None:
     params = load_params(PARAMS_FILE)

@@ -395,13 +395,9 @@ def test_every_row_of_a_table_is_as_long_as_its_header(dataset: str) -> None:
     report = report_of(dataset, NO_SPIKE)
     tables = re.findall(r"(?:^\|.*\n)+", report, re.MULTILINE)
     widths = [{len(cells_of(line)) for line in table.splitlines()} for table in tables]
-    assert widths == [{9}, {3}, {4}, {5}, {3}, {2}]
-    lengths = [len(table.splitlines()) for table in tables]
-    assert lengths == [2 + 6, 2 + 6, 2 + 2, 2 + 4, 2 + 6, 2 + 9]
-
-    assert widths == [{9}, {3}, {4}, {7}, {3}, {3}, {2}]
+    assert widths == [{9}, {3}, {4}, {5}, {7}, {3}, {3}, {2}]
     lengths = [len(table.splitlines()) - 2 for table in tables]
-    assert lengths == [6, 6, 2, 3 + 2, 3, 6, 9]
+    assert lengths == [6, 6, 2, 4, 3 + 2, 3, 6, 9]
 
 
 @pytest.mark.parametrize(("reported", "expected"), [*zip(REPORTED.values(), WRITE_UP, strict=True)])
