@@ -16,6 +16,7 @@ from mnistpipe.training import (
     Training,
     convergence_epoch,
     count_passes,
+    count_steps,
     fit,
     learning_rate,
     smoothed_nll_loss,
@@ -109,6 +110,33 @@ def test_min_steps_leave_the_write_ups_runs_on_mnist_as_they_are() -> None:
     for stage in [*TRAIN_STAGES, *sweep_stages(params)]:
         wanted = params.training_run(stage)
         assert count_passes(round(51_000 * wanted.fraction), wanted.recipe) == 1
+
+
+def test_the_steps_of_a_run_are_those_that_it_takes(
+    recipe: Recipe, engine: Engine, examples: Examples
+) -> None:
+    """41 examples in batches of 8: a last single one joins the batch before it."""
+    images = torch.cat([examples.images, examples.images[:1]])
+    labels = torch.cat([examples.labels, examples.labels[:1]])
+    recipe = changed(recipe, epochs=3, min_steps=16)
+    batches: list[int] = []
+    list(fit(Training(recipe, 1, engine), Examples(images, labels), examples, batches.append))
+    assert len(batches) == count_steps(41, recipe) == 2 * 3 * 5
+
+
+@pytest.mark.parametrize("name", ["quarter", "eighth", "sixteenth"])
+def test_smaller_parts_take_the_updates_of_the_half_to_within_a_pass(name: str) -> None:
+    params = load_params(PARAMS_FILE)
+    wanted = params.training_run(f"partial-data-steps@{name}")
+    assert wanted.steps_of == params.partial_data.fractions["half"]
+    assert wanted.recipe.min_steps == 0
+    by_half = count_steps(25_500, wanted.recipe)
+    assert by_half == 15 * 797
+    recipe = changed(wanted.recipe, min_steps=by_half)
+    n_examples = round(51_000 * wanted.fraction)
+    a_pass = count_steps(n_examples, wanted.recipe) / recipe.epochs
+    assert 0 <= count_steps(n_examples, recipe) - by_half < a_pass
+    assert count_passes(n_examples, recipe) == pytest.approx(0.5 / wanted.fraction, abs=1)
 
 
 def test_a_diverging_run_stops_with_epoch_batch_and_cause(
