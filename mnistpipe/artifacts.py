@@ -64,7 +64,7 @@ def write_npz(path: Path, arrays: Mapping[str, ndarray]) -> None:
     """Arrays under their names, for `np.load`; equal arrays give equal bytes.
 
     NumPy's own writer leaves details to Python's version, and so does compression. Without it the
-    file is also read ten times as fast.
+    file is also read several times as fast.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
