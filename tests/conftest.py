@@ -1,6 +1,7 @@
 """Shared by all tests: shapes are enforced, data sets are tiny, engines are small."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from mnistpipe.engine import Engine  # noqa: E402
 from mnistpipe.evaluation import Examples  # noqa: E402
 from mnistpipe.params import Recipe, load_params  # noqa: E402
 from mnistpipe.split import Labelled, Split, split_dataset  # noqa: E402
+
+# A shell lets its background jobs ignore Ctrl-C, and they their children, whom the tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 PARAMS_FILE = ROOT / "tests" / "params.yaml"  # the write-up's study, whatever a branch changes
