@@ -26,6 +26,7 @@ from mnistpipe.models import NETWORKS, ConvNet
 from mnistpipe.params import BEST_STAGE, PAIRS, TRAIN_STAGES, Perturbation
 from mnistpipe.perturb import perturb
 from mnistpipe.split import Labelled, Split, split_dataset
+from stages import STOPPED
 from tests.conftest import PARAMS_FILE, ROOT
 
 TIMEOUT_S = 120
@@ -39,20 +40,20 @@ class Ended:
     stderr: str
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+def start(folder: Path, *words: str, threads: int = 1) -> subprocess.Popen[str]:
+    """On one thread: batches of eight keep no second one busy."""
     return subprocess.Popen(
         [sys.executable, "-m", *words],
         cwd=folder,
-        # One thread: batches of eight keep no second one busy.
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(threads)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def run_stage(folder: Path, *words: str) -> Ended:
-    process = start(folder, *words)
+def run_stage(folder: Path, *words: str, threads: int = 1) -> Ended:
+    process = start(folder, *words, threads=threads)
     try:
         stdout, stderr = process.communicate(timeout=TIMEOUT_S)
     finally:
@@ -66,6 +67,7 @@ def write_params(folder: Path, **recipe: object) -> dict[str, Any]:
     recipe = {"epochs": 2, "batch_size": 8, "min_steps": 0} | recipe
     for name in TRAIN_STAGES:
         params[name] |= recipe
+    recipe.pop("seeds", None)  # which stand beside the sweep's recipe
     params["partial-data"]["recipe"] |= recipe
     rewrite(folder, params)
     return params
@@ -76,9 +78,13 @@ def rewrite(folder: Path, params: Mapping[str, Any]) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Of every file, by its path in the folder."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    """Of every file, by its path in the folder, but for locks and checkpoints."""
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return {
+        path.as_posix(): (folder / path).read_bytes()
+        for path in files
+        if path.parts[0] != ".mnistpipe"
+    }
 
 
 def assert_one_sentence(ended: Ended, *parts: str) -> None:
@@ -199,8 +205,11 @@ def test_the_metrics_are_counts_over_whole_sets(trained: Trained, small: Split) 
     metrics = json.loads(trained.files[f"metrics/{trained.stage}.json"])
     counts = (len(small.train), len(small.train), len(small.validation), len(small.test))
     for name, count in zip(SCORED, counts, strict=True):
-        assert set(metrics[name]) == {"loss", "accuracy", "errors", "count"}
+        assert set(metrics[name]) == {"loss", "accuracy", "errors", "count", "by_seed"}
         assert metrics[name]["count"] == count
+        assert metrics[name]["by_seed"] == {
+            "seed-1": {key: metrics[name][key] for key in ("accuracy", "loss", "errors")}
+        }
         assert metrics[name]["accuracy"] == pytest.approx(1 - metrics[name]["errors"] / count)
     wrong = [row for row in trained.rows("predictions") if row["actual"] != row["predicted"]]
     assert metrics["test"]["errors"] == len(wrong)
@@ -223,6 +232,50 @@ def test_without_a_terminal_progress_is_a_plain_line_for_each_epoch(trained: Tra
 
 def test_another_process_writes_the_same_bytes(trained: Trained) -> None:
     assert trained.files == trained.files_again
+
+
+def test_of_several_seeds_the_first_is_kept_and_all_are_scored(
+    convnet: Trained, tmp_path: Path, small: Split
+) -> None:
+    """In two processes with a thread each, while the runs above had one for themselves."""
+    write_params(tmp_path, seeds=[1, 2])
+    write_split(tmp_path / SPLIT_FILE, small)
+    ended = run_stage(tmp_path, "stages.train", convnet.stage, threads=2)
+    assert (ended.status, ended.stderr) == (0, "")
+    lines = sorted(line.partition(", training loss")[0] for line in ended.stdout.splitlines())
+    assert lines == [f"train-convnet, seed {seed}: epoch {n}/2" for seed in (1, 2) for n in (1, 2)]
+    files = contents(tmp_path)
+    metrics = f"metrics/{convnet.stage}.json"
+    assert files.keys() == convnet.files.keys()
+    for name in files.keys() - {metrics, "params.yaml"}:
+        assert files[name] == convnet.files[name], name
+    one, both = json.loads(convnet.files[metrics]), json.loads(files[metrics])
+    assert {key: both[key] for key in both.keys() - {*SCORED}} == {
+        key: one[key] for key in one.keys() - {*SCORED}
+    }
+    for name in SCORED:
+        first, second = both[name]["by_seed"].values()
+        assert list(both[name]["by_seed"]) == ["seed-1", "seed-2"]
+        assert first == one[name]["by_seed"]["seed-1"]
+        assert second["loss"] != first["loss"]
+        assert both[name]["loss"] == pytest.approx((first["loss"] + second["loss"]) / 2)
+        difference = abs(first["accuracy"] - second["accuracy"])
+        assert both[name]["accuracy_sd"] == pytest.approx(difference / 2**0.5)
+
+
+def test_the_other_sweep_takes_as_many_updates_as_the_half(folder: Path) -> None:
+    """To within a pass over its images in each epoch."""
+    runs = {}
+    for stage in ("partial-data@half", "partial-data-steps@quarter"):
+        ended = run_stage(folder, "stages.train", stage)
+        assert (ended.status, ended.stderr) == (0, "")
+        runs[stage] = json.loads((folder / f"metrics/{stage}.json").read_text())
+    half, quarter = runs.values()
+    assert half["images_per_epoch"] == 3 * half["examples"]  # its three views, once
+    passes, rest = divmod(quarter["images_per_epoch"], 3 * quarter["examples"])
+    assert (passes > 1, rest) == (True, 0)
+    one_pass_fewer = quarter["steps"] * (passes - 1) / passes
+    assert one_pass_fewer < half["steps"] <= quarter["steps"]
 
 
 def test_the_test_images_change_nothing_about_the_model(
@@ -315,7 +368,6 @@ def test_a_missing_point_of_the_learning_curve_is_named(folder: Path) -> None:
 
 def test_the_learning_curve_is_a_table_a_figure_and_metrics(folder: Path) -> None:
     params = write_params(folder)
-    params["partial-data"]["other_min_steps"] = 3500
     params["learning-curve"]["bootstrap"] = 100
     rewrite(folder, params)
     sixteenth_first = [*POINTS[::-1], BEST_STAGE, *OTHER_POINTS]
@@ -325,7 +377,7 @@ def test_the_learning_curve_is_a_table_a_figure_and_metrics(folder: Path) -> Non
     rows = list(csv.DictReader((folder / "plots/learning-curve.csv").read_text().splitlines()))
     assert [(row["name"], row["series"]) for row in rows] == [
         *((name, "equal epochs") for name in ("sixteenth", "eighth", "quarter", "half", "full")),
-        *((name, "at least 3500 updates") for name in ("half", "quarter", "eighth", "sixteenth")),
+        *((name, "at least 4000 updates") for name in ("half", "quarter", "eighth", "sixteenth")),
     ]
     assert list(rows[0])[:5] == ["name", "examples", "training_error", "test_error", "dataset"]
     assert (rows[0]["updates"], rows[0]["test_error"]) == ("1000", "0.049")
@@ -335,7 +387,7 @@ def test_the_learning_curve_is_a_table_a_figure_and_metrics(folder: Path) -> Non
     metrics = json.loads((folder / "metrics/learning-curve.json").read_text())
     assert set(metrics["points"]) == {"half", "quarter", "eighth", "sixteenth", "full"}
     assert list(metrics["other_steps"]) == ["quarter", "eighth", "sixteenth"]
-    assert (metrics["min_steps"], metrics["other_min_steps"]) == (0, 3500)
+    assert (metrics["min_steps"], metrics["other_min_steps"]) == (0, 4000)
     assert set(metrics["examples_for"]) == {
         f"error-{number}-per-mille" for number in ("five", "three", "two")
     }
@@ -454,7 +506,10 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_ctrl_c_ends_training_with_a_sentence(folder: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_training_ends_with_a_sentence_and_keeps_what_it_has(
+    folder: Path, number: signal.Signals, status: int
+) -> None:
     write_params(folder, epochs=10_000)
     before = contents(folder)
     curve = folder / "plots/loss/train-convnet.csv"
@@ -463,14 +518,26 @@ def test_ctrl_c_ends_training_with_a_sentence(folder: Path) -> None:
         deadline = time.monotonic() + TIMEOUT_S
         while not curve.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        ended = run_stage(folder, "stages.train", "train-convnet")
+        assert_one_sentence(ended, "train-convnet is already being run", f"kill {process.pid}")
+        process.send_signal(number)
         stdout, stderr = process.communicate(timeout=TIMEOUT_S)
     finally:
         process.kill()
-    assert process.returncode == 130
-    assert stderr.strip() == "Stopped. Finished stages are kept: dvc repro goes on from there."
+    assert process.returncode == status
+    assert stderr.strip() == STOPPED.strip()
     assert "train-convnet: epoch 1/10000, " in stdout
     after = contents(folder)
     curve_bytes = after.pop("plots/loss/train-convnet.csv")
     assert curve_bytes.endswith(b"\n")  # whole, as far as it goes
     assert after == before
+    (checkpoint,) = (folder / ".mnistpipe/checkpoints/train-convnet").iterdir()
+    assert checkpoint.suffix == ".safetensors"
+
+
+def test_what_is_left_of_a_run_is_removed_when_it_is_through(folder: Path) -> None:
+    left = folder / ".mnistpipe/checkpoints/train-convnet/other-parameters.safetensors"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"")
+    assert run_stage(folder, "stages.train", "train-convnet").status == 0
+    assert not left.parent.exists()
