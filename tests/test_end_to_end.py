@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
-from mnistpipe.params import TRAIN_STAGES, load_params, sweep_stages
+from mnistpipe.params import TRAIN_STAGES, load_params, train_stages
 from tests.conftest import ROOT, tracked_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-TRAINING = [*TRAIN_STAGES, *sweep_stages(load_params(ROOT / "params.yaml"))]
+TRAINING = train_stages(load_params(ROOT / "params.yaml"))
+SWEEPS = ("partial-data", "partial-data-steps")
 
 
 def run(
@@ -90,7 +91,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     change_params(
         folder, **{f"{section}__{key}": short[key] for section in sections for key in short}
     )
-    change_params(folder, data__dataset="mnist", data__fallback="digits")
+    seeds = {f"{section.removesuffix('__recipe')}__seeds": [1] for section in sections}
+    change_params(folder, **seeds, data__dataset="mnist", data__fallback="digits")
+    change_params(
+        folder,
+        learning_curve__bootstrap=100,
+        robustness__blur_passes=[0, 2],
+        robustness__turn_degrees=[0, 30],
+    )
     (folder / "dvc.lock").unlink(missing_ok=True)
     printed = run(folder, sys.executable, "-m", "tools.repro", "--jobs", "2")
     commit(folder, "ran")
@@ -119,8 +127,11 @@ def test_every_stage_runs_once_and_writes_its_files(clone: tuple[Path, str]) -> 
         assert len((folder / f"plots/predictions/{stage}.csv").read_text().splitlines()) == 360
     summary = read(folder / "metrics/summary.json")
     assert summary["data"]["test"] == 359
-    assert [f"partial-data@{name}" for name in summary["partial-data"]] == TRAINING[4:]
-    for run_ in [*(summary[stage] for stage in TRAIN_STAGES), *summary["partial-data"].values()]:
+    assert [f"{sweep}@{name}" for sweep in SWEEPS for name in summary[sweep]] == TRAINING[4:]
+    half = summary["partial-data"]["half"]["steps"]
+    assert all(run_["steps"] >= half for run_ in summary["partial-data-steps"].values())
+    runs = [summary[stage] for stage in TRAIN_STAGES]
+    for run_ in [*runs, *(run_ for sweep in SWEEPS for run_ in summary[sweep].values())]:
         for scored in ("train", "validation", "test"):
             score = run_[scored]
             right = score["count"] - score["errors"]

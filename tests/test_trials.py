@@ -8,7 +8,6 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 
-from mnistpipe import trials
 from mnistpipe.checkpoints import load_checkpoint, save_checkpoint
 from mnistpipe.engine import Engine
 from mnistpipe.evaluation import Examples
@@ -148,7 +147,7 @@ def test_a_trial_ends_with_the_process_that_waits_for_it(
         assert status == 1
         raise _EndedError
 
-    monkeypatch.setattr(trials.os, "_exit", end)
+    monkeypatch.setattr(os, "_exit", end)
     path = tmp_path / "run.safetensors"
     for parent in (os.getpid(), os.getppid()):
         run_trial(replace(trial, parent=parent), split)
