@@ -70,7 +70,7 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
     ticks = {point.examples: f"{point.examples:,}\n({point.name})" for point in points}
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    _label_shares(axes, (1, 1.5, 2, 3, 5, 7))
+    _label_shares(axes, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
     axes.legend(fontsize=8)
     several = any(len(point.seed_errors) > 1 for point in points)
     figure.supxlabel(
@@ -110,7 +110,7 @@ def draw_robustness(trials: Sequence[Trial], dataset: str) -> Figure:
                 _draw_strengths(axes, series, {"label": stage, **styles[stage]})
             axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
             axes.set_xticks([trial.strength for trial in series])
-            _label_shares(axes, (1, 2, 5))
+            _label_shares(axes, (1.0, 2.0, 5.0))
             axes.label_outer()
         cells[-1].legend(title=heading, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -107,13 +107,13 @@ def _run_all(trials: Sequence[Trial], split: Split) -> list[Result]:
     """In processes of this machine, as many as there are threads, or on a Dask cluster."""
     calls = [delayed(run_trial)(trial, split) for trial in trials]
     if SCHEDULER in os.environ:
-        return _run_on_cluster(calls, split)
+        return _run_on_cluster(calls)
     n_jobs = min(len(trials), torch.get_num_threads() // trials[0].n_threads)
     # Without memory maps, of which PyTorch complains that they cannot be written to.
     return list(Parallel(n_jobs=n_jobs, max_nbytes=None)(calls))
 
 
-def _run_on_cluster(calls: list[Any], split: Split) -> list[Result]:
+def _run_on_cluster(calls: list[Any]) -> list[Result]:
     try:
         from distributed import Client  # noqa: PLC0415 (an optional extra)
     except ImportError as error:
@@ -127,7 +127,8 @@ def _run_on_cluster(calls: list[Any], split: Split) -> list[Result]:
             f"No Dask scheduler answers at {os.environ[SCHEDULER]}, which {SCHEDULER} names; "
             "start it, or unset the variable to train on this machine."
         ) from error
-    with client, parallel_config("dask", scatter=[split]):
+    # The split goes along with each call: if it were scattered, it could be lost with a worker.
+    with client, parallel_config("dask"):
         return list(Parallel()(calls))
 
 

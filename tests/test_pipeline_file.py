@@ -94,13 +94,17 @@ def test_a_stage_is_locked_under_its_own_name(name: str) -> None:
         ("fetch-data", ["data"]),
         ("prepare-split", ["prepare-split"]),
         *((stage, [stage]) for stage in TRAIN_STAGES),
-        (SWEEP, ["partial-data.recipe", "partial-data.fractions.${key}"]),
+        (
+            SWEEP,
+            ["partial-data.recipe", "partial-data.seeds", "partial-data.fractions.${key}"],
+        ),
         (
             "partial-data-steps",
             [
                 "partial-data.recipe",
                 "partial-data.seeds",
-                "partial-data.other_min_steps",
+                "partial-data.other_steps.as_half",
+                "partial-data.fractions.half",
                 "partial-data.fractions.${item}",
             ],
         ),
@@ -109,7 +113,7 @@ def test_a_stage_is_locked_under_its_own_name(name: str) -> None:
             [
                 "partial-data.fractions",
                 "partial-data.recipe.min_steps",
-                "partial-data.other_min_steps",
+                "partial-data.other_steps",
                 "learning-curve",
             ],
         ),
