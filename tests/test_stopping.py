@@ -28,6 +28,7 @@ AT_WORK = """
 import sys, time
 sys.argv[0] = "-m"
 import stages
+stages.tidy_up_when_stopped()
 try:
     print("at work", flush=True)
     time.sleep(60)
