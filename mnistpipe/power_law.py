@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from scipy.optimize import minimize
 from scipy.special import xlogy
 
 MIN_POINTS = 4  # one more than the law has parameters
 SURE = (0.025, 0.975)  # the ends of a 95 % interval
 # A larger exponent than the largest is no learning curve but one steep step.
 EXPONENTS = (0.01, 4.0)
-_GRID = np.linspace(0, 1, 33)
-_ZOOMS = 5  # each narrows the exponent's bracket to a sixteenth
-_REWEIGHTS = 50
-_STEADY = 1e-5  # change of an error, relative to it; the search for the exponent rounds below this
+_START = (-1.0, 1.0, 0.2)  # log of the scale, exponent and floor, in the units of `_fit`
+_PRECISE = {"ftol": 1e-13, "gtol": 1e-8}
+_OUT_OF_STEPS = 1  # the optimiser's status
 _TINY = 1e-9
 
 
@@ -103,13 +103,14 @@ def fit_power_law(
 
     Returns:
         None where the points cannot tell a law: where fewer than four numbers of examples have
-        mistakes, and where the fit or more than 2.5 % of the replicates find no curve that falls
-        with an exponent inside EXPONENTS. A smaller share of such replicates is left out.
+        both mistakes and right answers, and where the fit or more than 2.5 % of the replicates
+        find no curve that falls with an exponent inside EXPONENTS. A smaller share of such
+        replicates is left out.
 
     """
-    if len(np.unique(examples[errors > 0])) < MIN_POINTS:
+    if len(np.unique(examples[(errors > 0) & (errors < counts)])) < MIN_POINTS:
         return None
-    (fitted,), (deviance,) = _fit(examples, (errors / counts)[None], counts)
+    fitted, deviance = _fit(examples, errors / counts, counts)
     if not _falls(fitted):
         return None
     generator = np.random.default_rng(seed)
@@ -117,7 +118,8 @@ def fit_power_law(
     law = (scale * examples**-exponent + floor).clip(0, 1)
     other_seeds = generator.normal(law, seed_spread, (n_replicates, len(law))).clip(0, 1)
     shares = generator.binomial(counts, other_seeds) / counts
-    replicates, deviances = _fit(examples, shares, counts)
+    fits = [_fit(examples, own, counts) for own in shares]
+    replicates, deviances = (np.array(column) for column in zip(*fits, strict=True))
     falling = _falls(replicates.T)
     if falling.mean() < SURE[1]:
         return None
@@ -150,62 +152,44 @@ def _estimate(value: ndarray | np.floating, replicates: Float[ndarray, " r"]) ->
 
 
 def _fit(
-    examples: Int[ndarray, " p"], shares: Float[ndarray, "r p"], counts: Int[ndarray, " p"]
-) -> tuple[Float[ndarray, "r 3"], Float[ndarray, " r"]]:
-    """Scale, exponent and floor for each row of shares, NaN where none is found, and the deviance.
+    examples: Int[ndarray, " p"], shares: Float[ndarray, " p"], counts: Int[ndarray, " p"]
+) -> tuple[Float[ndarray, "3"], float]:
+    """Scale, exponent and floor, NaN where none is found, and the deviance.
 
-    Weighted least squares, with weights from the fit before, ends at the maximum of the
-    likelihood (Wedderburn, Biometrika 61, 1974).
+    The optimiser sees numbers of the order of one: the error in units of its mean over the
+    points, and the examples in units of theirs.
     """
     middle = np.exp(np.log(examples).mean())
-    ratios = examples / middle
-    law = (shares * counts + 0.5) / (counts + 1)
-    for _ in range(_REWEIGHTS):
-        before = law
-        scale, exponent, floor = _fit_weighted(ratios, shares, counts / (law * (1 - law)))
-        law = scale[:, None] * ratios ** -exponent[:, None] + floor[:, None]
+    log_ratios = np.log(examples / middle)
+    unit = max(shares.mean(), _TINY)
+    total = counts.sum() * unit
+
+    def half_deviance(parameters: Float[ndarray, "3"]) -> tuple[float, Float[ndarray, "3"]]:
+        """Minus the log-likelihood, up to a constant, and its derivatives."""
+        log_scale, exponent, floor = parameters
+        falling = unit * np.exp(log_scale - exponent * log_ratios)
+        law = falling + unit * floor
+        slope = np.where((law > _TINY) & (law < 1 - _TINY), counts / total, 0)
         law = law.clip(_TINY, 1 - _TINY)
-        steady = np.isclose(law, before, rtol=_STEADY, atol=0).all(axis=1)
-        if steady.all():
-            break
-    deviance = (
-        2 * counts * (xlogy(shares, shares / law) + xlogy(1 - shares, (1 - shares) / (1 - law)))
+        slope = slope * (law - shares) / (law * (1 - law))
+        entropies = xlogy(shares, shares / law) + xlogy(1 - shares, (1 - shares) / (1 - law))
+        derivatives = [
+            (slope * falling).sum(),
+            -(slope * falling * log_ratios).sum(),
+            (slope * unit).sum(),
+        ]
+        return (counts * entropies).sum() / total, np.array(derivatives)
+
+    found = minimize(
+        half_deviance,
+        _START,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-30, 30), EXPONENTS, (0, None)],
+        options=_PRECISE,
     )
-    parameters = np.stack([scale * middle**exponent, exponent, floor], axis=1)
-    parameters[~steady] = np.nan
-    return parameters, deviance.sum(axis=1)
-
-
-def _fit_weighted(
-    ratios: Float[ndarray, " p"], shares: Float[ndarray, "r p"], weights: Float[ndarray, "r p"]
-) -> tuple[Float[ndarray, " r"], Float[ndarray, " r"], Float[ndarray, " r"]]:
-    """Weighted least squares: scale, exponent and floor of each row, by a search for the exponent.
-
-    With the exponent given, the law is a straight line with slope and intercept of at least zero.
-    """
-    rows = np.arange(len(shares))
-    low, high = (np.full(len(shares), end) for end in EXPONENTS)
-    w, wy = weights.sum(axis=1)[:, None], (weights * shares).sum(axis=1)[:, None]
-    for _ in range(_ZOOMS):
-        exponents = low[:, None] + (high - low)[:, None] * _GRID
-        x = ratios ** -exponents[:, :, None]
-        wx, wxx, wxy = (
-            np.einsum("rgp,rp->rg", values, factor)
-            for values, factor in ((x, weights), (x * x, weights), (x, weights * shares))
-        )
-        slope = ((w * wxy - wx * wy) / (w * wxx - wx**2)).clip(min=0)
-        intercept = (wy - slope * wx) / w
-        through_zero = intercept < 0
-        slope = np.where(through_zero, wxy / wxx, slope)
-        intercept = np.where(through_zero, 0, intercept)
-        squares = (
-            slope**2 * wxx
-            + 2 * slope * intercept * wx
-            + intercept**2 * w
-            - 2 * slope * wxy
-            - 2 * intercept * wy
-        )
-        best = squares.argmin(axis=1)
-        low = exponents[rows, (best - 1).clip(min=0)]
-        high = exponents[rows, (best + 1).clip(max=len(_GRID) - 1)]
-    return slope[rows, best], exponents[rows, best], intercept[rows, best]
+    if found.status == _OUT_OF_STEPS:  # any other end is a minimum, up to rounding
+        return np.full(3, np.nan), np.nan
+    log_scale, exponent, floor = found.x
+    parameters = np.array([unit * np.exp(log_scale) * middle**exponent, exponent, unit * floor])
+    return parameters, 2 * total * found.fun
