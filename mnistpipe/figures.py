@@ -18,7 +18,7 @@ from mnistpipe.analysis import Mistakes, Neighbours
 from mnistpipe.learning_curve import Point
 from mnistpipe.params import BEST_STAGE, PAIRS, Perturbation
 from mnistpipe.power_law import PowerLaw
-from mnistpipe.robustness import Trial
+from mnistpipe.robustness import Measurement
 from mnistpipe.significance import wilson_interval
 from mnistpipe.split import Labelled
 
@@ -81,12 +81,12 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
     return figure
 
 
-def draw_robustness(trials: Sequence[Trial], dataset: str) -> Figure:
+def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure:
     """Test error against blur and rotation: above the four runs, below the parts of the data.
 
     Bars are Wilson's 95 % intervals. On the logarithmic axis, no error at all is half an image.
     """
-    stages = dict.fromkeys(trial.stage for trial in trials)
+    stages = dict.fromkeys(measurement.stage for measurement in measurements)
     rows = (
         ("all of the data", [stage for stage in stages if "@" not in stage]),
         ("parts of the data", [BEST_STAGE, *(stage for stage in stages if "@" in stage)]),
@@ -103,13 +103,13 @@ def draw_robustness(trials: Sequence[Trial], dataset: str) -> Figure:
         for axes, (perturbation, label) in zip(cells, columns, strict=True):
             for stage in shown:
                 series = [
-                    trial
-                    for trial in trials
-                    if (trial.stage, trial.perturbation) == (stage, perturbation)
+                    measurement
+                    for measurement in measurements
+                    if (measurement.stage, measurement.perturbation) == (stage, perturbation)
                 ]
                 _draw_strengths(axes, series, {"label": stage, **styles[stage]})
             axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
-            axes.set_xticks([trial.strength for trial in series])
+            axes.set_xticks([measurement.strength for measurement in series])
             _label_shares(axes, (1.0, 2.0, 5.0))
             axes.label_outer()
         cells[-1].legend(title=heading, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -325,10 +325,10 @@ def draw_neighbours(
     return figure
 
 
-def _draw_strengths(axes: Axes, series: Sequence[Trial], style: Mapping[str, Any]) -> None:
-    strengths = [trial.strength for trial in series]
-    shown = np.array([max(trial.errors, 0.5) / trial.count for trial in series])
-    accuracies = [wilson_interval(trial.errors, trial.count) for trial in series]
+def _draw_strengths(axes: Axes, series: Sequence[Measurement], style: Mapping[str, Any]) -> None:
+    strengths = [measurement.strength for measurement in series]
+    shown = np.array([max(measurement.errors, 0.5) / measurement.count for measurement in series])
+    accuracies = [wilson_interval(measurement.errors, measurement.count) for measurement in series]
     low, high = 1 - np.array(accuracies)[:, ::-1].T
     bars = np.clip([shown - low, high - shown], 0, None)
     axes.errorbar(strengths, shown, yerr=bars, capsize=2, elinewidth=1, **style)

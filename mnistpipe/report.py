@@ -237,7 +237,7 @@ def _answers_table(answers: Mapping[str, Difference]) -> str:
 
 
 def _robustness_table(summary: Metrics) -> str:
-    accuracies = {stage: summary["robustness"][stage] for stage in TRAIN_STAGES}
+    accuracies = summary["robustness"]
     columns = [
         (perturbation, key)
         for perturbation, row in accuracies[TRAIN_STAGES[0]].items()

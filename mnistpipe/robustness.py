@@ -17,7 +17,7 @@ Leaf = TypeVar("Leaf")
 
 
 @dataclass(frozen=True)
-class Trial:
+class Measurement:
     """One network on the test images under one condition.
 
     Attributes:
@@ -42,24 +42,26 @@ class Trial:
 
 def count_errors(
     labels: Int64[ndarray, " n"], predicted: Predicted, networks: Mapping[str, str]
-) -> list[Trial]:
-    """A trial for each of the stages in `networks` under each condition."""
-    trials = []
+) -> list[Measurement]:
+    """One for each of the stages in `networks` under each condition."""
+    measurements = []
     for stage, network in networks.items():
         for (perturbation, strength), classes in predicted.items():
             errors, count = int((classes[stage] != labels).sum()), len(labels)
             share = errors / count
-            trials.append(Trial(stage, network, perturbation, strength, share, errors, count))
-    return trials
+            measurements.append(
+                Measurement(stage, network, perturbation, strength, share, errors, count)
+            )
+    return measurements
 
 
-def nest_accuracies(trials: Iterable[Trial]) -> dict[str, dict[str, dict[str, float]]]:
+def nest_accuracies(measurements: Iterable[Measurement]) -> dict[str, dict[str, dict[str, float]]]:
     """By stage, perturbation and strength, in words: `blur`, `passes-2`."""
     stages: dict[str, dict[Condition, float]] = {}
-    for trial in trials:
-        condition = (trial.perturbation, trial.strength)
-        accuracy = (trial.count - trial.errors) / trial.count
-        stages.setdefault(trial.stage, {})[condition] = accuracy
+    for measurement in measurements:
+        condition = (measurement.perturbation, measurement.strength)
+        accuracy = (measurement.count - measurement.errors) / measurement.count
+        stages.setdefault(measurement.stage, {})[condition] = accuracy
     return {stage: _nest(accuracies) for stage, accuracies in stages.items()}
 
 

@@ -15,9 +15,15 @@ from mnistpipe.evaluation import predict, to_pixels
 from mnistpipe.figures import draw_robustness
 from mnistpipe.model_files import read_model
 from mnistpipe.models import Classifier
-from mnistpipe.params import PAIRS, load_params, sweep_stages
+from mnistpipe.params import PAIRS, load_params, steps_sweep_stages, sweep_stages
 from mnistpipe.perturb import perturb
-from mnistpipe.robustness import Condition, Trial, compare_pairs, count_errors, nest_accuracies
+from mnistpipe.robustness import (
+    Condition,
+    Measurement,
+    compare_pairs,
+    count_errors,
+    nest_accuracies,
+)
 from stages.cli import run
 
 
@@ -25,7 +31,8 @@ def main() -> None:
     """A missing network is an error: they are those of params.yaml, not those on the disk."""
     section = load_params().robustness
     names = {stage: network for network, pair in PAIRS.items() for stage in pair}
-    names |= dict.fromkeys(sweep_stages(load_params()), "net")
+    parts = [*sweep_stages(load_params()), *steps_sweep_stages(load_params())]
+    names |= dict.fromkeys(parts, "net")
     split = read_split()
     networks = {stage: _read(stage, network, split.title) for stage, network in names.items()}
     keep_freed_memory()
@@ -46,18 +53,18 @@ def main() -> None:
             predicted[perturbation, strength] = classify(perturbed)
 
     labels, dataset = split.test.labels, split.title
-    trials = count_errors(labels, predicted, names)
+    measurements = count_errors(labels, predicted, names)
     write_csv(
         Path("plots/robustness.csv"),
-        [*(field.name for field in fields(Trial)), "dataset"],
-        [(*astuple(trial), dataset) for trial in trials],
+        [*(field.name for field in fields(Measurement)), "dataset"],
+        [(*astuple(measurement), dataset) for measurement in measurements],
     )
-    write_figure(Path("plots/robustness.png"), draw_robustness(trials, dataset))
+    write_figure(Path("plots/robustness.png"), draw_robustness(measurements, dataset))
     write_json(
         Path("metrics/robustness.json"),
         {
             "dataset": dataset,
-            "accuracy": nest_accuracies(trials),
+            "accuracy": nest_accuracies(measurements),
             "augmentation": compare_pairs(labels, predicted),
         },
     )

@@ -36,7 +36,7 @@ from mnistpipe.figures import (
 )
 from mnistpipe.learning_curve import Point, fit_points
 from mnistpipe.params import PAIRS, Perturbation
-from mnistpipe.robustness import Trial
+from mnistpipe.robustness import Measurement
 from mnistpipe.significance import wilson_interval
 from mnistpipe.split import Labelled, Split
 
@@ -93,12 +93,12 @@ PARTS = [f"partial-data@{name}" for name in ("half", "quarter", "eighth", "sixte
 STRENGTHS: dict[Perturbation, list[int]] = {"blur": [0, 1, 2, 3], "rotation": [0, 15, 30, 45]}
 
 
-def trials(parts: Sequence[str] = PARTS) -> list[Trial]:
+def measurements(parts: Sequence[str] = PARTS) -> list[Measurement]:
     """Eight networks or more, each one worse than the one before; the first is perfect at first."""
     networks = {stage: network for network, pair in PAIRS.items() for stage in pair}
     networks |= dict.fromkeys(parts, "net")
     return [
-        Trial(stage, network, perturbation, strength, errors / 10_000, errors, 10_000)
+        Measurement(stage, network, perturbation, strength, errors / 10_000, errors, 10_000)
         for number, (stage, network) in enumerate(networks.items())
         for perturbation, strengths in STRENGTHS.items()
         for strength in strengths
@@ -117,7 +117,7 @@ def neighbours_figure(test: Labelled, dataset: str, count: int = 8) -> Figure:
 
 
 FIGURES: dict[str, Callable[[str], Figure]] = {
-    "robustness": lambda dataset: draw_robustness(trials(), dataset),
+    "robustness": lambda dataset: draw_robustness(measurements(), dataset),
     "learning curve": curve_figure,
     "learning curve of seeds": lambda dataset: draw_learning_curve(seed_points(), None, dataset),
     "mistakes": lambda dataset: draw_mistakes(
@@ -520,7 +520,7 @@ def series_of(axes: Axes) -> dict[str, ErrorbarContainer]:
 
 
 def test_robustness_has_the_four_runs_above_and_the_parts_of_the_data_below() -> None:
-    figure = draw_robustness(trials(), "MNIST")
+    figure = draw_robustness(measurements(), "MNIST")
     stages = [stage for pair in PAIRS.values() for stage in pair]
     shown = [list(series_of(axes)) for axes in figure.axes]
     parts = ["train-net-augmented", *PARTS]  # the full data is the measure of the parts
@@ -528,21 +528,21 @@ def test_robustness_has_the_four_runs_above_and_the_parts_of_the_data_below() ->
 
 
 def test_robustness_has_each_error_at_its_strength_with_its_interval() -> None:
-    figure = draw_robustness(trials(), "MNIST")
+    figure = draw_robustness(measurements(), "MNIST")
     for axes, perturbation in zip(figure.axes, [*STRENGTHS, *STRENGTHS], strict=True):
         assert axes.get_yscale() == "log"
         for stage, (line, _, (bars,)) in series_of(axes).items():
-            own = [t for t in trials() if (t.stage, t.perturbation) == (stage, perturbation)]
+            own = [t for t in measurements() if (t.stage, t.perturbation) == (stage, perturbation)]
             drawn = np.asarray(line.get_xydata())
             assert drawn[:, 0].tolist() == STRENGTHS[perturbation]
             assert drawn[:, 1] == pytest.approx([max(t.test_error, 0.5 / 10_000) for t in own])
-            for trial, bar in zip(own, np.asarray(bars.get_segments()), strict=True):
-                low, high = wilson_interval(trial.errors, trial.count)
+            for measurement, bar in zip(own, np.asarray(bars.get_segments()), strict=True):
+                low, high = wilson_interval(measurement.errors, measurement.count)
                 assert bar[:, 1] == pytest.approx([1 - high, 1 - low], abs=1e-9)
 
 
 def test_robustness_without_any_error_is_drawn_at_half_an_image() -> None:
-    perfect = [replace(trial, test_error=0.0, errors=0) for trial in trials()]
+    perfect = [replace(measurement, test_error=0.0, errors=0) for measurement in measurements()]
     figure = draw_robustness(perfect, "MNIST")
     draw(figure)
     low, high = figure.axes[0].get_ylim()
@@ -561,7 +561,7 @@ def test_robustness_is_labelled() -> None:
 @pytest.mark.parametrize("n_sweeps", [1, 2])
 def test_no_two_lines_of_a_panel_look_alike(n_sweeps: int) -> None:
     other = [f"partial-data-steps@{name}" for name in ("quarter", "eighth", "sixteenth")]
-    figure = draw_robustness(trials(PARTS + other * (n_sweeps - 1)), "MNIST")
+    figure = draw_robustness(measurements(PARTS + other * (n_sweeps - 1)), "MNIST")
     for axes in figure.axes:
         lines = [container[0] for container in series_of(axes).values()]
         looks = [(to_hex(line.get_color()), line.get_linestyle()) for line in lines]
@@ -572,7 +572,7 @@ def test_no_two_lines_of_a_panel_look_alike(n_sweeps: int) -> None:
 def test_a_network_has_one_colour_and_is_dashed_without_augmentation() -> None:
     lines = {
         stage: container[0]
-        for stage, container in series_of(draw_robustness(trials(), "MNIST").axes[0]).items()
+        for stage, container in series_of(draw_robustness(measurements(), "MNIST").axes[0]).items()
     }
     for without, with_it in PAIRS.values():
         assert to_hex(lines[without].get_color()) == to_hex(lines[with_it].get_color())

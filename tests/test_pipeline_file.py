@@ -118,7 +118,10 @@ def test_a_stage_is_locked_under_its_own_name(name: str) -> None:
             ],
         ),
         ("analyze", ["analyze"]),
-        ("robustness", ["robustness", "partial-data.fractions"]),
+        (
+            "robustness",
+            ["robustness", "partial-data.fractions", "partial-data.other_steps.fractions"],
+        ),
         ("report", []),
     ],
 )
@@ -146,7 +149,7 @@ def sections_read(script: Path) -> set[str]:
             {"sweep_stages", "steps_sweep_stages", "partial_data", "learning_curve"},
         ),
         ("analyze", {"analyze"}),
-        ("robustness", {"robustness", "sweep_stages"}),
+        ("robustness", {"robustness", "sweep_stages", "steps_sweep_stages"}),
         ("report", set()),
     ],
 )
@@ -186,7 +189,7 @@ def test_every_fraction_is_a_point_of_the_learning_curve() -> None:
 
 def test_every_trained_network_is_scored_for_its_robustness() -> None:
     declared = [dep for dep in STAGES["robustness"]["deps"] if dep.startswith("models/")]
-    expected = [f"models/{stage}.safetensors" for stage in [*TRAIN_STAGES, *sweep_stages(PARAMS)]]
+    expected = [f"models/{stage}.safetensors" for stage in train_stages(PARAMS)]
     missing = [f"      - {path}" for path in expected if path not in declared]
     assert not missing, "dvc.yaml, robustness, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)

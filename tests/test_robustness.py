@@ -2,7 +2,13 @@ import numpy as np
 from numpy import ndarray
 
 from mnistpipe.params import PAIRS, TRAIN_STAGES
-from mnistpipe.robustness import Condition, Trial, compare_pairs, count_errors, nest_accuracies
+from mnistpipe.robustness import (
+    Condition,
+    Measurement,
+    compare_pairs,
+    count_errors,
+    nest_accuracies,
+)
 
 LABELS = np.arange(10)
 NETWORKS = {stage: network for network, pair in PAIRS.items() for stage in pair}
@@ -29,16 +35,16 @@ def predictions() -> dict[Condition, dict[str, ndarray]]:
 
 
 def test_each_network_has_a_trial_under_each_condition() -> None:
-    trials = count_errors(LABELS, predictions(), NETWORKS)
-    assert len(trials) == 4 * 4
-    assert trials[:4] == [
-        Trial("train-convnet", "convnet", "blur", 0, 0.0, 0, 10),
-        Trial("train-convnet", "convnet", "blur", 2, 0.4, 4, 10),
-        Trial("train-convnet", "convnet", "rotation", 0, 0.0, 0, 10),
-        Trial("train-convnet", "convnet", "rotation", 15, 0.1, 1, 10),
+    measurements = count_errors(LABELS, predictions(), NETWORKS)
+    assert len(measurements) == 4 * 4
+    assert measurements[:4] == [
+        Measurement("train-convnet", "convnet", "blur", 0, 0.0, 0, 10),
+        Measurement("train-convnet", "convnet", "blur", 2, 0.4, 4, 10),
+        Measurement("train-convnet", "convnet", "rotation", 0, 0.0, 0, 10),
+        Measurement("train-convnet", "convnet", "rotation", 15, 0.1, 1, 10),
     ]
-    assert trials[5] == Trial("train-augmented", "convnet", "blur", 2, 0.2, 2, 10)
-    assert trials[-1] == Trial("train-net-augmented", "net", "rotation", 15, 0.0, 0, 10)
+    assert measurements[5] == Measurement("train-augmented", "convnet", "blur", 2, 0.2, 2, 10)
+    assert measurements[-1] == Measurement("train-net-augmented", "net", "rotation", 15, 0.0, 0, 10)
 
 
 def test_accuracies_are_nested_under_words() -> None:

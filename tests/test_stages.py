@@ -414,7 +414,7 @@ def test_another_network_than_the_best_is_not_analysed(folder: Path, small: Spli
 def write_networks(folder: Path, dataset: str) -> dict[str, str]:
     """A fresh network for each train stage of params.yaml; their names by stage."""
     networks: dict[str, str] = {stage: name for name, pair in PAIRS.items() for stage in pair}
-    networks |= dict.fromkeys(POINTS, "net")
+    networks |= dict.fromkeys([*POINTS, *OTHER_POINTS], "net")
     torch.manual_seed(0)
     for stage, network in networks.items():
         card = ModelCard(network, 0.5, dataset, PIXEL_MEAN, PIXEL_STD)
