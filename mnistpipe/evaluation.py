@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
 from mnistpipe.models import Classifier
+from mnistpipe.split import Labelled
 
 # Mean and standard deviation of MNIST's training pixels, as in PyTorch's MNIST example.
 PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
@@ -29,6 +30,12 @@ class Examples:
 
     images: UInt8[Tensor, "n 28 28"]
     labels: Int[Tensor, " n"]
+
+    @classmethod
+    def on(cls, device: torch.device, part: Labelled) -> "Examples":
+        """A part of the split, copied to a device; on the processor it is shared."""
+        images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+        return cls(images.to(device), labels.to(device))
 
     def __len__(self) -> int:
         """The number of images."""

@@ -159,7 +159,7 @@ def _train_epoch(
     # Dropout knows only PyTorch's global generator.
     torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
     rows = examples.images.flatten(1)  # rows of one matrix are gathered faster than images
-    n_batches = count_steps(len(examples), recipe) // recipe.epochs
+    n_batches = _steps_per_epoch(len(examples), recipe)
     losses, counts = [], []
     for batch, (chosen, draws) in enumerate(
         _draw_batches(len(examples), recipe, engine, generator)
@@ -203,14 +203,21 @@ def smoothed_nll_loss(
 
 def count_steps(n_examples: int, recipe: Recipe) -> int:
     """The number of updates of a whole run."""
-    steps_per_pass = len(split_batches(torch.arange(n_examples), recipe.batch_size))
-    return recipe.epochs * count_passes(n_examples, recipe) * steps_per_pass
+    return recipe.epochs * _steps_per_epoch(n_examples, recipe)
 
 
 def count_passes(n_examples: int, recipe: Recipe) -> int:
     """How often an epoch passes over the examples: once, or to reach the recipe's `min_steps`."""
-    steps_per_pass = len(split_batches(torch.arange(n_examples), recipe.batch_size))
-    return max(1, math.ceil(recipe.min_steps / (recipe.epochs * steps_per_pass)))
+    steps = recipe.epochs * _steps_per_pass(n_examples, recipe)
+    return max(1, math.ceil(recipe.min_steps / steps))
+
+
+def _steps_per_epoch(n_examples: int, recipe: Recipe) -> int:
+    return count_passes(n_examples, recipe) * _steps_per_pass(n_examples, recipe)
+
+
+def _steps_per_pass(n_examples: int, recipe: Recipe) -> int:
+    return len(split_batches(torch.arange(n_examples), recipe.batch_size))
 
 
 def _draw_batches(

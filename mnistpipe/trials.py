@@ -84,20 +84,14 @@ def run_trial(trial: Trial, split: Split) -> Result:
     torch.set_num_threads(trial.n_threads)
     recipe = trial.recipe
     engine = start_engine(recipe.precision)
-
-    def on_device(part: Labelled) -> Examples:
-        return Examples(
-            torch.from_numpy(part.images).to(engine.device),
-            torch.from_numpy(part.labels).to(engine.device),
-        )
-
     chosen = trial.choose(split)
-    examples = on_device(chosen)
+    examples = Examples.on(engine.device, chosen)
+    validation = Examples.on(engine.device, split.validation)
     training = Training(recipe, trial.seed, engine)
     if trial.checkpoint is not None:
         load_checkpoint(trial.checkpoint, training)
     with closing(_start_progress(trial, len(chosen), len(training.curve))) as progress:
-        for epoch in fit(training, examples, on_device(split.validation), progress.batch):
+        for epoch in fit(training, examples, validation, progress.batch):
             if trial.checkpoint is not None:
                 save_checkpoint(trial.checkpoint, training)
             if trial.curve is not None:
@@ -118,7 +112,7 @@ def run_trial(trial: Trial, split: Split) -> Result:
         if name == "train_split" and part is chosen:
             scores[name] = scores["train"]
             continue
-        wanted = on_device(part)
+        wanted = Examples.on(engine.device, part)
         predictions = predict(network, wanted.images, recipe.test_batch_size)
         scores[name] = score(predictions.logits, wanted.labels)
         predicted = predictions.labels.cpu().numpy()  # the last ones are of the test set

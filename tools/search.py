@@ -10,7 +10,6 @@ import argparse
 from pathlib import Path
 
 import optuna
-import torch
 
 from mnistpipe.artifacts import read_split, write_csv
 from mnistpipe.engine import start_engine
@@ -106,10 +105,7 @@ def _validation_error(
     """After the last epoch; a trial that falls behind the others ends early."""
     engine = start_engine(recipe.precision)
     examples, validation = (
-        Examples(
-            torch.from_numpy(part.images).to(engine.device),
-            torch.from_numpy(part.labels).to(engine.device),
-        )
+        Examples.on(engine.device, part)
         for part in (subset(split.train, fraction, seed, "--fraction"), split.validation)
     )
     error = 1.0
