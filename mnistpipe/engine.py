@@ -58,8 +58,7 @@ def flatten_parameters(network: nn.Module) -> nn.Parameter:
 
     An optimizer that is given this vector updates a small network in a handful of calls instead
     of a handful for each layer. All optimizers here treat each weight by itself, so that the
-    result is the same. Gradients are views of the vector's, and must be zeroed, not dropped:
-    `optimizer.zero_grad(set_to_none=False)`.
+    result is the same. Gradients are views of the vector's, and must be zeroed, not dropped.
     """
     parameters = list(network.parameters())
     weights = parameters[0].new_empty(sum(parameter.numel() for parameter in parameters))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -15,6 +15,7 @@ from mnistpipe.engine import Engine, flatten_parameters
 from mnistpipe.errors import UserError
 from mnistpipe.evaluation import Examples, normalise, predict, score, to_pixels
 from mnistpipe.models import Classifier, build_network
+from mnistpipe.optimizers import Optimizer
 from mnistpipe.params import Recipe
 
 
@@ -55,7 +56,8 @@ class Training:
         self.recipe, self.seed, self.engine = recipe, seed, engine
         self.network = network.to(engine.device).to(memory_format=torch.channels_last)
         self.curve: list[Epoch] = []
-        self._optimizer = _build_optimizer(self.network, recipe)
+        self._weights = flatten_parameters(self.network)
+        self._optimizer = Optimizer(recipe.optimizer, self._weights, recipe.weight_decay)
         self._average: AveragedModel | None = None
         if recipe.weight_averaging is not None:
             mean = get_ema_multi_avg_fn(recipe.weight_averaging)  # type: ignore[no-untyped-call]
@@ -72,11 +74,11 @@ class Training:
 
     def step(self, loss: Tensor, lr: float) -> None:
         """Update the weights once, by a loss whose gradients start from zero."""
-        self._optimizer.zero_grad(set_to_none=False)  # they are views of one vector
+        gradient = self._weights.grad
+        assert gradient is not None  # noqa: S101 (for the type checker)
+        gradient.zero_()  # not dropped: each weight's is a view of it
         loss.backward()  # type: ignore[no-untyped-call]
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._optimizer.step()
+        self._optimizer.step(gradient, lr)
         if self._average is not None:
             self._average.update_parameters(self.network)
 
@@ -90,9 +92,7 @@ class Training:
         if self._average is not None:
             average = self._average.state_dict()
             state |= {f"average.{key}": value for key, value in average.items()}
-        for moments in self._optimizer.state_dict()["state"].values():  # of one vector, if any
-            state |= {f"optimizer.{key}": value for key, value in moments.items()}
-        return state
+        return state | {f"optimizer.{key}": value for key, value in self._optimizer.state.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor], curve: Sequence[Epoch]) -> None:
         """Take up a run of the same recipe, seed and engine where it was left.
@@ -106,8 +106,7 @@ class Training:
         self.network.load_state_dict(parts["network"])
         if self._average is not None:
             self._average.load_state_dict(parts["average"])
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": {0: parts["optimizer"]}, "param_groups": groups})
+        self._optimizer.load_state(parts["optimizer"])
         self.curve = list(curve)
 
 
@@ -256,18 +255,6 @@ def _mean_loss(losses: Tensor, counts: Tensor, epoch: int) -> float:
             f"{bad[0, 0].item() + 1} of {len(losses)}: lr is probably too large for this optimizer."
         )
     return float((losses * counts).sum() / counts.sum())
-
-
-def _build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """With PyTorch's defaults for everything but rate and decay."""
-    weights, decay = [flatten_parameters(network)], recipe.weight_decay
-    match recipe.optimizer:
-        case "adadelta":
-            return torch.optim.Adadelta(weights, lr=recipe.lr, weight_decay=decay)
-        case "rmsprop":
-            return torch.optim.RMSprop(weights, lr=recipe.lr, weight_decay=decay)
-        case "adamw":
-            return torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=decay, fused=True)
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
