@@ -136,7 +136,8 @@ class OtherSteps(_Section):
     """The sweep once more, for some of the fractions, with other numbers of updates.
 
     Attributes:
-        as_half: as many updates as the half takes by itself; if not, `min_steps` is 0.
+        as_half: as many updates as the half takes by itself; if not, none but those of its
+            epochs, which is another sweep only if the recipe has `min_steps`.
         fractions: names among the sweep's.
 
     """
@@ -159,6 +160,12 @@ class PartialData(_Section):
         other = self.other_steps
         if other.as_half and "half" not in self.fractions:
             raise ValueError("other_steps.as_half needs half among the fractions")
+        if other.as_half != (self.recipe.min_steps == 0):  # else both sweeps could be the same
+            raise ValueError(
+                "other_steps.as_half should be true if recipe.min_steps is 0, and false if not"
+            )
+        if "full" in self.fractions:
+            raise ValueError("fractions should name none full, which train-net-augmented is")
         unknown = sorted(set(other.fractions) - set(self.fractions))
         if unknown or len(set(other.fractions)) < len(other.fractions):
             raise ValueError("other_steps.fractions should name fractions of the sweep, each once")

@@ -25,6 +25,7 @@ from stages.cli import run
 
 # The address of a Dask scheduler; Dask's own libraries read the same variable.
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
+HALF_KEY = "partial-data.fractions.half"
 
 
 def main() -> None:
@@ -74,7 +75,7 @@ def _plan(stage: str, wanted: TrainingRun, split: Split, engine: Engine) -> list
     """A trial for each seed; those that run at the same time share the threads."""
     recipe, seeds = wanted.recipe, wanted.seeds
     if wanted.steps_of is not None:
-        alike = nested_subset(split.train.labels, wanted.steps_of, seeds[0], wanted.fraction_key)
+        alike = nested_subset(split.train.labels, wanted.steps_of, seeds[0], HALF_KEY)
         recipe = recipe.model_copy(update={"min_steps": count_steps(len(alike), recipe)})
     alone, here = len(seeds) == 1, SCHEDULER not in os.environ
     n_threads = max(1, torch.get_num_threads() // len(seeds))
@@ -127,8 +128,14 @@ def _run_on_cluster(calls: list[Any]) -> list[Result]:
             f"No Dask scheduler answers at {os.environ[SCHEDULER]}, which {SCHEDULER} names; "
             "start it, or unset the variable to train on this machine."
         ) from error
-    # The split goes along with each call: if it were scattered, it could be lost with a worker.
     with client, parallel_config("dask"):
+        threads = client.nthreads().values()  # type: ignore[no-untyped-call]
+        if not threads or max(threads) > 1:  # PyTorch's random numbers are one stream a process
+            raise UserError(
+                f"The Dask cluster that {SCHEDULER} names should have workers of one thread each; "
+                "start them by: dask worker --nthreads 1"
+            )
+        # The split goes along with each call: scattered, it could be lost with a worker.
         return list(Parallel()(calls))
 
 

@@ -216,6 +216,8 @@ def test_nothing_read_can_be_changed_afterwards() -> None:
         # the other sweep
         ("as_half: true", "as_half: 1", "partial-data.other_steps.as_half", "boolean, not 1"),
         ("    half: 0.5\n", "", "partial-data: other_steps.as_half", "needs half among the frac"),
+        ("as_half: true", "as_half: false", "partial-data: other_steps.as_half", "if recipe.min_s"),
+        ("    half: 0.5\n", "    half: 0.5\n    full: 0.9\n", "partial-data: frac", "none full"),
         (OTHERS, "[third]", "partial-data: other_steps.fractions", "fractions of the sweep, each"),
         (OTHERS, "[half, half]", "partial-data: other_steps.fractions", "of the sweep, each once"),
         (OTHERS, "[]", "partial-data.other_steps.fractions", "should not be empty"),
