@@ -30,6 +30,8 @@ def write_curve(summary: Mapping[str, Any], *, comparable: bool) -> str:
 The interval is Wilson's 95 % interval, from the number of test images alone; the standard
 deviation is what other seeds change.
 
+The full data is `{BEST_STAGE}`, with that recipe's own number of epochs.
+
 {_law_sentences(curve["fit"], series_name(curve["min_steps"]))}
 
 {_extrapolation_table(curve["examples_for"])}
@@ -126,7 +128,7 @@ def _updates_sentences(points: Sequence[Point], *, comparable: bool) -> str:
     elif more.interval[0] > fewer.interval[1]:
         text += "the intervals are apart, and more updates do harm."
     else:
-        text += "the intervals overlap, so that this is no difference for certain."
+        text += "the intervals overlap, so that no difference can be told."
     reported = REPORTED.get(f"{SWEEP}@{fewer.name}")
     if comparable and reported and 1 - reported.accuracy > fewer.interval[1]:
         text += (

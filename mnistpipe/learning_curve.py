@@ -54,8 +54,8 @@ class Point:
 
 
 def series_name(min_steps: int) -> str:
-    """Of the runs whose recipe asks for that number of updates; without one, epochs are equal."""
-    return f"at least {min_steps:,} updates" if min_steps else "equal epochs"
+    """Of the runs whose recipe asks for that number of updates; without one, its epochs say."""
+    return f"at least {min_steps:,} updates" if min_steps else "the recipe's epochs"
 
 
 def gather(

@@ -25,9 +25,9 @@ QUESTIONS = {
 }
 # What is asked of the same pairs on perturbed test images.
 GUESSES: dict[str, tuple[Literal["convnet", "net"], Perturbation]] = {
-    "Does training with blur make ConvNet robust to blur?": ("convnet", "blur"),
-    "Do the views make Net robust to blur?": ("net", "blur"),
-    "Do the views make Net robust to rotation?": ("net", "rotation"),
+    "Do the views of `train-augmented` make ConvNet robust to blur?": ("convnet", "blur"),
+    "Do those of `train-net-augmented` make Net robust to blur?": ("net", "blur"),
+    "And to rotation?": ("net", "rotation"),
 }
 # What the summary takes of each run's metrics.
 ROBUSTNESS_KEYS = ("accuracy", "augmentation")
@@ -102,7 +102,7 @@ def results_table(summary: Metrics, tuned: Metrics | None = None) -> str:
             cells.insert(6, _accuracy(others[stage]["test"]) if stage in others else _NOTHING)
         rows.append(cells)
     header = [
-        "run",
+        "the write-up's run",
         "stage",
         "training images",
         "accuracy, write-up",
@@ -150,12 +150,12 @@ Data set: **{title}**, {data["train"]:,} training, {data["validation"]:,} valida
 {results_table(summary)}
 
 Accuracy is the share of the test images that are classified correctly, loss the mean negative
-log-likelihood per image. The last epoch's weights are scored, once.
+log-likelihood per image. The weights after the last epoch are scored, once.
 
 ## How sure is that?
 
-What the number of test images alone leaves open: Wilson's 95 % interval of each accuracy. Beside
-it, what seeds alone make of it.
+Wilson's 95 % interval of each accuracy says how much chance there is in a test set of this size.
+The last column is the standard deviation over seeds.
 
 {_intervals_table(summary)}
 
@@ -172,8 +172,9 @@ centre, each to a side drawn for it.
 
 {_robustness_table(summary)}
 
-Robust is what gets more of the same perturbed images right, by an exact McNemar test, and by more
-than on the untouched ones.
+Robust is what gets significantly more of the same perturbed images right, by an exact McNemar test
+for each strength by itself, and leads by more images than on the untouched ones. Whether the lead
+has grown by chance alone is not tested.
 
 {_guesses_list(summary, augmentation)}
 
@@ -215,7 +216,7 @@ def _intervals_table(summary: Metrics) -> str:
 
 def _seeds_sentence(summary: Metrics) -> str:
     if all(len(run["test"]["by_seed"]) == 1 for run in _trained(summary).values()):
-        return "All of this is about one seed; another one may differ as well."
+        return "Each run has one seed; another one would give somewhat different numbers."
     return (
         "Accuracies and losses are means over the seeds; their standard deviation (sd) stands "
         "beside the interval, which leaves it out. What is compared image by image, analysed and "
@@ -311,7 +312,9 @@ def _spike_sentence(losses: Sequence[float]) -> str:
     """Whether the validation loss with blur rises at the epoch where the write-up saw it rise."""
     epoch = REPORTED_SPIKE_EPOCH
     if len(losses) <= epoch:
-        return f"The run with blur is too short to look for the write-up's spike at epoch {epoch}."
+        return (
+            f"The write-up's spike at epoch {epoch} of `train-augmented` is beyond this run's end."
+        )
     before, at, after = losses[epoch - 2 : epoch + 1]
     verdict = "it is there" if at > before and at > after else "it is not there"
     return (
@@ -340,7 +343,7 @@ def _corrections_table(summary: Metrics) -> str:
     theirs = REPORTED["train-net"]
     rows = [
         [
-            "Training images drawn with replacement: about 57 % distinct",
+            "Training images drawn with replacement: about 57 % of the 60,000 were among them",
             f"{data['distinct']:,} of {data['train']:,} training images are distinct",
         ],
         [
@@ -350,8 +353,8 @@ def _corrections_table(summary: Metrics) -> str:
         ],
         [
             "Blur treated an image as one row, and training never used it",
-            f"on test images {_how(weakest)} ConvNet has {plain[weakest]:.2%} right and "
-            f"ConvNet + blur {blurred[weakest]:.2%}",
+            f"on test images {_how(weakest)} `train-convnet` has {plain[weakest]:.2%} right and "
+            f"`train-augmented` {blurred[weakest]:.2%}",
         ],
         [
             "“1/16 of the data” was 1/16 of the batches: few steps, not few examples",

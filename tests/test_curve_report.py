@@ -11,6 +11,7 @@ FIT = {
     "floor": {"value": 0.0036981, "low": 0.0, "high": 0.008201},
     "p_value": 0.78,
 }
+EPOCHS = "the recipe's epochs"
 UNTOLD = {"verdict": "cannot be told"}
 
 
@@ -56,10 +57,18 @@ def rows(text: str, first: str) -> list[list[str]]:
 
 
 def test_each_point_has_examples_updates_error_spread_and_interval() -> None:
-    assert rows(section(), "equal") == [
-        ["equal epochs", "sixteenth", "3,187", "1,500", "8.31%", "one seed", "7.78% to 8.87%"],
-        ["equal epochs", "half", "25,500", "11,955", "1.73%", "one seed", "1.49% to 2.00%"],
-        ["equal epochs", "full", "51,000", "31,880", "1.20%", "0.12", "1.00% to 1.43%"],
+    assert rows(section(), EPOCHS) == [
+        [
+            "the recipe's epochs",
+            "sixteenth",
+            "3,187",
+            "1,500",
+            "8.31%",
+            "one seed",
+            "7.78% to 8.87%",
+        ],
+        [EPOCHS, "half", "25,500", "11,955", "1.73%", "one seed", "1.49% to 2.00%"],
+        [EPOCHS, "full", "51,000", "31,880", "1.20%", "0.12", "1.00% to 1.43%"],
     ]
     assert [row[1:4] for row in rows(section(), "at least 11,900 updates")] == [
         ["sixteenth", "3,187", "12,000"],
@@ -69,7 +78,7 @@ def test_each_point_has_examples_updates_error_spread_and_interval() -> None:
 
 def test_the_law_is_told_with_its_intervals() -> None:
     text = section()
-    assert "The points with equal epochs follow" in text
+    assert "The points with the recipe's epochs follow" in text
     assert "    test error = 64.3 * examples^-0.83 + 0.37%\n" in text
     assert "scale 22.4 to 247, exponent 0.70 to 1.00, floor 0.00% to 0.82%." in text
     assert "in 78% of all cases. Where a point has one seed, all this leaves out" in text
@@ -77,7 +86,7 @@ def test_the_law_is_told_with_its_intervals() -> None:
 
 def test_a_law_that_cannot_be_told_is_a_sentence() -> None:
     text = section(fit=UNTOLD)
-    assert "The law behind the points with equal epochs cannot be told" in text
+    assert "The law behind the points with the recipe's epochs cannot be told" in text
     assert "test error =" not in text
 
 
@@ -99,7 +108,7 @@ def test_the_extrapolation_tells_numbers_ends_or_nothing() -> None:
     ("other_errors", "says"),
     [
         (400, "from 8.31% to 4.00%: the intervals are apart, and 4.31 of the 8.31 points came fro"),
-        (820, "from 8.31% to 8.20%: the intervals overlap, so that this is no difference for cert"),
+        (820, "from 8.31% to 8.20%: the intervals overlap, so that no difference can be told."),
         (990, "from 8.31% to 9.90%: the intervals are apart, and more updates do harm."),
     ],
 )

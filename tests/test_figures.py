@@ -41,7 +41,7 @@ from mnistpipe.significance import wilson_interval
 from mnistpipe.split import Labelled, Split
 
 LONG_TITLE = "scikit-learn digits (not MNIST)"
-EPOCHS, UPDATES = "equal epochs", "at least 11,900 updates"
+EPOCHS, UPDATES = "the recipe's epochs", "at least 11,900 updates"
 CURVES = ("learning curve", "learning curve of seeds")
 
 

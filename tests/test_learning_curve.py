@@ -50,18 +50,18 @@ def names(points: list[Point]) -> list[tuple[str, str]]:
 def test_points_stand_by_their_number_of_examples() -> None:
     points = gather(RUNS, {}, min_steps=0, other_min_steps=5000)
     assert points == [
-        Point("tiny", "equal epochs", 500, 250, 0.002, 0.04, 10_000, (0.04,), None),
-        Point("half", "equal epochs", 2000, 1000, 0.005, 0.015, 10_000, (0.015,), None),
-        Point("full", "equal epochs", 4000, 2000, 0.0, 0.01, 10_000, (0.01,), None),
+        Point("tiny", "the recipe's epochs", 500, 250, 0.002, 0.04, 10_000, (0.04,), None),
+        Point("half", "the recipe's epochs", 2000, 1000, 0.005, 0.015, 10_000, (0.015,), None),
+        Point("full", "the recipe's epochs", 4000, 2000, 0.0, 0.01, 10_000, (0.01,), None),
     ]
 
 
 def test_a_part_with_as_many_updates_anyhow_stands_in_both_series() -> None:
     points = gather(RUNS, OTHER_RUNS, min_steps=0, other_min_steps=1000)
     assert names(points) == [
-        ("equal epochs", "tiny"),
-        ("equal epochs", "half"),
-        ("equal epochs", "full"),
+        ("the recipe's epochs", "tiny"),
+        ("the recipe's epochs", "half"),
+        ("the recipe's epochs", "full"),
         ("at least 1,000 updates", "tiny"),
         ("at least 1,000 updates", "half"),
     ]
@@ -76,7 +76,7 @@ def test_one_update_fewer_is_not_enough_for_both_series() -> None:
 
 def test_the_other_series_may_be_that_of_equal_epochs() -> None:
     points = gather(RUNS, OTHER_RUNS, min_steps=900, other_min_steps=0)
-    assert names(points)[2:] == [("at least 900 updates", "full"), ("equal epochs", "tiny")]
+    assert names(points)[2:] == [("at least 900 updates", "full"), ("the recipe's epochs", "tiny")]
 
 
 def test_equally_large_parts_keep_their_order() -> None:
@@ -90,7 +90,7 @@ def test_without_runs_there_are_no_points() -> None:
 
 
 def test_series_are_named_after_what_their_points_share() -> None:
-    assert series_name(0) == "equal epochs"
+    assert series_name(0) == "the recipe's epochs"
     assert series_name(11_900) == "at least 11,900 updates"
 
 
@@ -106,7 +106,17 @@ def test_a_point_has_the_interval_of_its_test_images_and_the_spread_of_its_seeds
 def curve_points(sizes: dict[int, float], seed_sd: float | None = None) -> list[Point]:
     seeds = 1 if seed_sd is None else 4
     return [
-        Point(f"n{size}", "equal epochs", size, 100, 0.0, error, 10_000, (error,) * seeds, seed_sd)
+        Point(
+            f"n{size}",
+            "the recipe's epochs",
+            size,
+            100,
+            0.0,
+            error,
+            10_000,
+            (error,) * seeds,
+            seed_sd,
+        )
         for size, error in sizes.items()
     ]
 

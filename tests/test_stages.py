@@ -21,6 +21,7 @@ import yaml
 from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
 from mnistpipe.datasets import load_digits
 from mnistpipe.evaluation import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
+from mnistpipe.learning_curve import series_name
 from mnistpipe.model_files import ModelCard, read_model, write_model
 from mnistpipe.models import NETWORKS, ConvNet
 from mnistpipe.params import BEST_STAGE, PAIRS, TRAIN_STAGES, Perturbation
@@ -376,7 +377,7 @@ def test_the_learning_curve_is_a_table_a_figure_and_metrics(folder: Path) -> Non
     assert (ended.status, ended.stderr) == (0, "")
     rows = list(csv.DictReader((folder / "plots/learning-curve.csv").read_text().splitlines()))
     assert [(row["name"], row["series"]) for row in rows] == [
-        *((name, "equal epochs") for name in ("sixteenth", "eighth", "quarter", "half", "full")),
+        *((name, series_name(0)) for name in ("sixteenth", "eighth", "quarter", "half", "full")),
         *((name, "at least 4000 updates") for name in ("half", "quarter", "eighth", "sixteenth")),
     ]
     assert list(rows[0])[:5] == ["name", "examples", "training_error", "test_error", "dataset"]
