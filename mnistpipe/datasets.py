@@ -15,6 +15,7 @@ from mnistpipe.errors import UserError
 from mnistpipe.split import N_CLASSES, SIDE, Labelled, nested_subset
 
 TITLES = {"mnist": "MNIST", "digits": "scikit-learn digits (not MNIST)"}
+RAW = Path("data/raw")  # where the stages keep the raw files
 SOURCE_FILE = "source.json"  # beside the raw files: which data set they are
 FILES = {
     "train_images": "train-images-idx3-ubyte.gz",

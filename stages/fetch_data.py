@@ -2,13 +2,11 @@
 
 import os
 import sys
-from pathlib import Path
 
+from mnistpipe.datasets import RAW
 from mnistpipe.download import MIRROR_VARIABLE, fetch
 from mnistpipe.params import load_params
 from stages.cli import run
-
-RAW = Path("data/raw")
 
 
 def main() -> None:

@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
-from mnistpipe.datasets import load_raw
+from mnistpipe.datasets import RAW, load_raw
 from mnistpipe.params import load_params
 from mnistpipe.split import split_dataset
 from stages.cli import run
-
-RAW = Path("data/raw")
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mnistpipe.artifacts import write_json
+from mnistpipe.datasets import RAW
 from mnistpipe.params import BEST_STAGE, TRAIN_STAGES, load_params, sweep_stages
-from stages.prepare_split import RAW
 from tests.conftest import PARAMS_FILE, ROOT
 from tools import repro
 

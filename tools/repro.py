@@ -11,20 +11,21 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
 import psutil
 
-from mnistpipe.datasets import SOURCE_FILE, read_source
+from mnistpipe.datasets import RAW, SOURCE_FILE, read_source
 from mnistpipe.errors import UserError
 from mnistpipe.locks import only_one
 from mnistpipe.params import Params, load_params, train_stages
 from stages.cli import run
-from stages.prepare_split import RAW
 
 DVC = [sys.executable, "-m", "dvc"]
+ANALYSES = ("analyze", "robustness", "learning-curve")
 
 
 def main() -> None:
@@ -67,7 +68,16 @@ def _reproduce(params: Params, jobs: int, stages: list[str], stopped_by: list[in
     if params.data.dataset == "mnist" and _holds_a_fallback():
         status = _dvc(["repro", "--force", "--single-item", "fetch-data"])
     if jobs > 1 and status == 0:
-        status = _dvc(["repro", "prepare-split"]) or _train_side_by_side(params, jobs, stopped_by)
+        trainings = sorted(
+            train_stages(params),
+            key=lambda stage: _rough_cost(params, stage),
+            reverse=True,  # the longest first, so that none is left to run alone at the end
+        )
+        status = (
+            _dvc(["repro", "prepare-split"])
+            or _side_by_side(trainings, jobs, stopped_by)
+            or _side_by_side(ANALYSES, jobs, stopped_by)
+        )
     if status == 0 and not stopped_by:
         status = _dvc(["repro", *stages])
     return status
@@ -80,13 +90,13 @@ def _holds_a_fallback() -> bool:
         return (RAW / SOURCE_FILE).exists()  # damaged: fetch-data writes it again
 
 
-def _train_side_by_side(params: Params, jobs: int, stopped_by: list[int]) -> int:
-    """Bring all train stages up to date, `jobs` at a time; the first bad status, or 0."""
+def _side_by_side(stages: Sequence[str], jobs: int, stopped_by: list[int]) -> int:
+    """Bring stages up to date, `jobs` at a time and in order; the first bad status, or 0."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = max(1, (cores or 1) // jobs)
     failed = threading.Event()
 
-    def train(stage: str) -> int:
+    def bring(stage: str) -> int:
         if failed.is_set() or stopped_by:
             return 0
         status = _dvc(["repro", "--single-item", stage], threads)
@@ -94,13 +104,8 @@ def _train_side_by_side(params: Params, jobs: int, stopped_by: list[int]) -> int
             failed.set()
         return status
 
-    stages = sorted(
-        train_stages(params),
-        key=lambda stage: _rough_cost(params, stage),
-        reverse=True,  # the longest first, so that none is left to run alone at the end
-    )
     with ThreadPoolExecutor(jobs) as pool:
-        return next((status for status in pool.map(train, stages) if status != 0), 0)
+        return next((status for status in pool.map(bring, stages) if status != 0), 0)
 
 
 def _rough_cost(params: Params, stage: str) -> float:
@@ -113,14 +118,16 @@ def _rough_cost(params: Params, stage: str) -> float:
 
 def _dvc(words: list[str], threads: int | None = None) -> int:
     """Run DVC; with `threads`, as one of several side by side, in plain lines."""
-    environment = dict(os.environ)
+    command, environment = DVC, dict(os.environ)
     # The stages' `python` is the one that runs this, whether its environment is active or not.
     folder = str(Path(sys.executable).parent)
     environment["PATH"] = os.pathsep.join([folder, environment.get("PATH", os.defpath)])
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
+        # Two may want DVC's lock at once; by default it gives up after three seconds.
+        command = [*DVC, "--wait-for-lock"]
     process = subprocess.Popen(
-        [*DVC, *words],
+        [*command, *words],
         env=environment,
         stdout=None if threads is None else subprocess.PIPE,
         stderr=None if threads is None else subprocess.STDOUT,
