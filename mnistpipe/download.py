@@ -229,7 +229,12 @@ def _md5(path: Path) -> str:
 
 
 def _is_whole(path: Path, md5: str) -> bool:
-    return path.is_file() and _md5(path) == md5
+    try:
+        return path.is_file() and _md5(path) == md5
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); mend that and run: dvc repro"
+        ) from error
 
 
 def _not_writable(folder: Path, error: OSError) -> UserError:

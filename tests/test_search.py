@@ -40,7 +40,7 @@ def test_the_first_trial_is_the_recipe_and_a_stopped_search_goes_on(
     values = dict(zip(header.split(","), first.split(","), strict=True))
     assert values["lr"] == "0.006"
     assert values["batch_size"] == "128"
-    assert values["translation"] == "0.1"
+    assert values["translation"] == "0.07"
     lines = look(monkeypatch, "train-augmented", 2)
     assert len(lines) == 1 + 3
     assert lines[1] == first

@@ -25,10 +25,12 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from mnistpipe.engine import Engine, start_engine
+from mnistpipe.errors import UserError
 from mnistpipe.evaluation import Examples
 from mnistpipe.models import build_network
 from mnistpipe.params import TRAIN_STAGES, Recipe, load_params, train_stages
 from mnistpipe.training import Training, fit
+from stages.cli import run
 
 MNIST_TRAINING_IMAGES = 51_000  # without the validation set
 TRIAL_IMAGES = 640  # enough to tell how many images make a measurement of the wanted length
@@ -101,7 +103,9 @@ def print_comparison(length: Length) -> None:
             n: _in_a_process("reference", stage, TRIAL_IMAGES, threads, n) for n in (0, threads)
         }
         workers = max(trials, key=lambda n: trials[n].images_per_s)
-        n_reference = round(length.measured_s * trials[workers].images_per_s / n_views)
+        batch_size = load_params().training_run(stage).recipe.batch_size
+        n_batches = length.measured_s * trials[workers].images_per_s / (n_views * batch_size)
+        n_reference = batch_size * max(1, round(n_batches))  # the plain loop takes whole batches
         plain, ours = [], []
         for _ in range(length.rounds):
             plain.append(_in_a_process("reference", stage, n_reference, threads, workers))
@@ -186,8 +190,10 @@ def _in_a_process(
         [sys.executable, "-m", "tools.bench", "--measure", json.dumps(request)],
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode != 0:
+        raise UserError(f"{stage} could not be measured; the lines above say why.")
     return Measurement(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -301,4 +307,4 @@ def _machine() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

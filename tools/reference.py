@@ -87,7 +87,11 @@ def train_reference(
         UserError: for a recipe that classic loops do not have.
 
     """
-    if recipe.schedule != "step" or recipe.optimizer == "adamw" or recipe.affine is not None:
+    if (
+        (recipe.schedule, recipe.weight_averaging, recipe.affine) != ("step", None, None)
+        or recipe.optimizer == "adamw"
+        or recipe.label_smoothing + recipe.weight_decay > 0
+    ):
         raise UserError(
             "The plain loop trains by the write-up's recipe alone: restore params.yaml."
         )

@@ -7,11 +7,12 @@ next depends on what came of the last ones, and a run that falls behind is not t
 """
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import optuna
 
-from mnistpipe.artifacts import read_split, write_csv
+from mnistpipe.artifacts import SPLIT_FILE, read_split, write_csv
 from mnistpipe.engine import start_engine
 from mnistpipe.errors import UserError
 from mnistpipe.evaluation import Examples
@@ -27,10 +28,10 @@ def main() -> None:
     """Search, then write every trial into a table and print the best."""
     parser = argparse.ArgumentParser(description="Search a train stage's hyperparameters.")
     parser.add_argument("stage", choices=train_stages(load_params()))
-    parser.add_argument("--trials", type=int, default=20, help="how many more to run")
-    parser.add_argument("--fraction", type=float, default=0.25, help="of the training split")
-    parser.add_argument("--epochs", type=int, default=8, help="of each trial")
-    parser.add_argument("--seed", type=int, default=1, help="of proposals, images and weights")
+    parser.add_argument("--trials", type=_at_least_one, default=20, help="how many more to run")
+    parser.add_argument("--fraction", type=_share, default=0.25, help="of the training split")
+    parser.add_argument("--epochs", type=_at_least_one, default=8, help="of each trial")
+    parser.add_argument("--seed", type=_at_least_one, default=1, help="of images and weights")
     parser.add_argument("--table", type=Path, help="CSV file for all trials so far")
     arguments = parser.parse_args()
     recipe = load_params().training_run(arguments.stage).recipe
@@ -39,15 +40,17 @@ def main() -> None:
         raise UserError("The search is for one-cycle recipes, such as recipes/tuned/params.yaml.")
     split = read_split()
 
+    basis = f"{recipe.model_dump_json()} {arguments.fraction} {arguments.seed}".encode()
+    basis += SPLIT_FILE.read_bytes()
     STORAGE.mkdir(parents=True, exist_ok=True)
-    name = f"{arguments.stage}, {arguments.fraction} of the data, {arguments.epochs} epochs"
     study = optuna.create_study(
-        study_name=name,
+        study_name=hashlib.sha256(basis).hexdigest(),  # another recipe or split is another search
         storage=f"sqlite:///{STORAGE}/{arguments.stage}.db",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=arguments.seed, multivariate=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
     )
+    # A search that goes on must not propose once more what it began with.
+    study.sampler = optuna.samplers.TPESampler(seed=len(study.trials), multivariate=True)
     if not study.trials:
         study.enqueue_trial(_values(recipe))
     study.optimize(
@@ -56,6 +59,8 @@ def main() -> None:
         ),
         n_trials=arguments.trials,
     )
+    if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
+        raise UserError("No trial reached its last epoch; search around a smaller lr.")
     finished = [trial for trial in study.trials if trial.value is not None]
     if arguments.table is not None:
         names = list(study.best_params)
@@ -84,7 +89,9 @@ def _values(recipe: Recipe) -> dict[str, float]:
 def _propose(trial: optuna.Trial, recipe: Recipe) -> Recipe:
     fields: dict[str, object] = {
         "lr": trial.suggest_float("lr", recipe.lr / 3, recipe.lr * 3, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", [64, 128, 256]),
+        "batch_size": trial.suggest_categorical(
+            "batch_size", sorted({64, 128, 256, recipe.batch_size})
+        ),
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2),
         "weight_decay": trial.suggest_float("weight_decay", 0.001, 1.0, log=True),
@@ -109,12 +116,31 @@ def _validation_error(
         for part in (subset(split.train, fraction, seed, "--fraction"), split.validation)
     )
     error = 1.0
-    for epoch in fit(Training(recipe, seed, engine), examples, validation):
-        error = 1 - epoch.validation_accuracy
-        trial.report(error, epoch.epoch)
-        if trial.should_prune():
-            raise optuna.TrialPruned
+    try:
+        for epoch in fit(Training(recipe, seed, engine), examples, validation):
+            error = 1 - epoch.validation_accuracy
+            trial.report(error, epoch.epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+    except UserError as diverged:  # so are these values out of the question
+        raise optuna.TrialPruned(str(diverged)) from diverged
     return error
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"should be a whole number from 1, not '{text}'")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"should be more than 0 and at most 1, not '{text}'")
+    return share
 
 
 def _changed(recipe: Recipe, fields: dict[str, object]) -> Recipe:
