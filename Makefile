@@ -1,13 +1,14 @@
 # Each target first makes the virtual environment .venv, if it is missing or out of date.
 # make repro   reproduce the study: every number, figure and report
-#              (JOBS=2: two networks at a time; STAGES=train-net: that one and what it needs)
+#              (JOBS=2: two networks at a time; or STAGES=train-net: that one and what it needs)
 # make test    run all tests
 # make check   formatting, lint rules and types
 # make plots   write dvc_plots/index.html with every curve and picture
 # make bench   time the training engine against a plain loop (QUICK=1: roughly, in two minutes;
 #              GROWTH=1: time and memory against the number of images, views and threads;
 #              PROFILE=train-net: where the time goes)
-# make search STAGE=train-net TRIALS=20  search hyperparameters on the validation set
+# make search STAGE=train-net TRIALS=20  search hyperparameters on the validation set (of a one-cycle
+#              recipe: copy recipes/tuned/params.yaml first; SEARCH_ARGS='--table FILE.csv')
 # make readme  bring README's table and pictures up to date with the last run
 
 PYTHON ?= python3
@@ -24,7 +25,7 @@ repro: .venv/installed
 	@$(BIN)/python -m tools.repro --jobs $(JOBS) $(STAGES)
 
 test: .venv/installed
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 check: .venv/installed
 	@$(BIN)/ruff format --check .
