@@ -28,7 +28,6 @@ class ConvNet(Classifier):
     """The course's default network: two small convolutions, 14,178 parameters.
 
     Takes normalised images and returns log-probabilities; its features have 64 dimensions.
-    Loads published weights by the order of its parameters.
     """
 
     def __init__(self, dropout: float = 0.5) -> None:
@@ -53,9 +52,8 @@ class Net(Classifier):
     """The write-up's own network: four convolutions, 76,970 parameters.
 
     Takes normalised images and returns log-probabilities; its features have 96 dimensions.
-    Loads published weights by the order of its parameters. Padding is with zeros: the
-    write-up's diagram says "reflect", which the PyTorch of its day ignored, and with which the
-    last convolution could not run (a 2x2 map cannot be reflected by 2).
+    Padding is with zeros: the write-up's diagram says "reflect", which the PyTorch of its day
+    ignored, and with which the last convolution could not run (a 2x2 map cannot be reflected by 2).
     """
 
     def __init__(self, dropout: float = 0.5) -> None:
