@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +62,9 @@ def start_node(folder: Path, name: str, module: str, *words: str) -> Node:
     return Node(process, log)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """Of two workers, each with one thread; the system chooses the ports."""
-    folder = tmp_path / "cluster"
+@contextmanager
+def started(folder: Path, *threads: int) -> Iterator[Cluster]:
+    """A cluster with a worker for each number of threads; the system chooses the ports."""
     folder.mkdir()
     contact = folder / "scheduler.json"
     local = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(contact))
@@ -80,12 +79,19 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         scheduler = start("scheduler", "dask_scheduler", "--port", "0", *local)
         wait_for(lambda: scheduler.process.poll() is not None or contact.exists())
         workers = [
-            start(f"worker-{number}", "dask_worker", "--nthreads", "1", "--no-nanny", *local)
-            for number in (1, 2)
+            start(f"worker-{n}", "dask_worker", "--nthreads", str(own), "--no-nanny", *local)
+            for n, own in enumerate(threads)
         ]
         for worker in workers:
             wait_for(lambda worker=worker: worker.says("Registered to"))  # type: ignore[misc]
         yield Cluster(json.loads(contact.read_text())["address"], workers)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """Of two workers, each with one thread."""
+    with started(tmp_path / "cluster", 1, 1) as nodes:
+        yield nodes
 
 
 def prepare(folder: Path, split: Split) -> Path:
@@ -131,6 +137,19 @@ def test_a_cluster_that_loses_a_worker_gives_what_this_machine_gives(
     assert files == contents(here)
     scores = json.loads(files["metrics/train-convnet.json"])["test"]["by_seed"]
     assert list(scores) == [f"seed-{seed}" for seed in SEEDS]
+
+
+@pytest.mark.parametrize("threads", [(), (1, 2)], ids=["no worker", "two threads"])
+def test_workers_that_would_share_random_numbers_are_refused(
+    threads: tuple[int, ...], tmp_path: Path, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare(tmp_path / "here", split)
+    before = contents(folder)
+    with started(tmp_path / "cluster", *threads) as nodes:
+        monkeypatch.setenv(SCHEDULER, nodes.address)
+        ended = run_stage(folder, "stages.train", "train-convnet")
+    assert_one_sentence(ended, "should have workers of one thread each", "--nthreads 1")
+    assert contents(folder) == before
 
 
 def test_a_scheduler_that_does_not_answer_is_named(
