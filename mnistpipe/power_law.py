@@ -161,28 +161,12 @@ def _fit(
     """
     middle = np.exp(np.log(examples).mean())
     log_ratios = np.log(examples / middle)
-    unit = max(shares.mean(), _TINY)
-    total = counts.sum() * unit
-
-    def half_deviance(parameters: Float[ndarray, "3"]) -> tuple[float, Float[ndarray, "3"]]:
-        """Minus the log-likelihood, up to a constant, and its derivatives."""
-        log_scale, exponent, floor = parameters
-        falling = unit * np.exp(log_scale - exponent * log_ratios)
-        law = falling + unit * floor
-        slope = np.where((law > _TINY) & (law < 1 - _TINY), counts / total, 0)
-        law = law.clip(_TINY, 1 - _TINY)
-        slope = slope * (law - shares) / (law * (1 - law))
-        entropies = xlogy(shares, shares / law) + xlogy(1 - shares, (1 - shares) / (1 - law))
-        derivatives = [
-            (slope * falling).sum(),
-            -(slope * falling * log_ratios).sum(),
-            (slope * unit).sum(),
-        ]
-        return (counts * entropies).sum() / total, np.array(derivatives)
+    unit = max(float(shares.mean()), _TINY)
 
     found = minimize(
-        half_deviance,
+        _half_deviance,
         _START,
+        args=(log_ratios, shares, counts, unit),
         jac=True,
         method="L-BFGS-B",
         bounds=[(-30, 30), EXPONENTS, (0, None)],
@@ -192,4 +176,28 @@ def _fit(
         return np.full(3, np.nan), np.nan
     log_scale, exponent, floor = found.x
     parameters = np.array([unit * np.exp(log_scale) * middle**exponent, exponent, unit * floor])
-    return parameters, 2 * total * found.fun
+    return parameters, 2 * counts.sum() * unit * found.fun
+
+
+def _half_deviance(
+    parameters: Float[ndarray, "3"],
+    log_ratios: Float[ndarray, " p"],
+    shares: Float[ndarray, " p"],
+    counts: Int[ndarray, " p"],
+    unit: float,
+) -> tuple[float, Float[ndarray, "3"]]:
+    """Minus the log-likelihood, up to a constant and a factor, and its derivatives."""
+    log_scale, exponent, floor = parameters
+    total = counts.sum() * unit
+    falling = unit * np.exp(log_scale - exponent * log_ratios)
+    law = falling + unit * floor
+    slope = np.where((law > _TINY) & (law < 1 - _TINY), counts / total, 0)
+    law = law.clip(_TINY, 1 - _TINY)
+    slope = slope * (law - shares) / (law * (1 - law))
+    entropies = xlogy(shares, shares / law) + xlogy(1 - shares, (1 - shares) / (1 - law))
+    derivatives = [
+        (slope * falling).sum(),
+        -(slope * falling * log_ratios).sum(),
+        (slope * unit).sum(),
+    ]
+    return float((counts * entropies).sum() / total), np.array(derivatives)
