@@ -31,7 +31,7 @@ ANALYSES = ("analyze", "robustness", "learning-curve")
 def main() -> None:
     """Exits with DVC's status."""
     parser = argparse.ArgumentParser(description="Reproduce the study.")
-    parser.add_argument("--jobs", type=_at_least_one, default=1, help="stages side by side")
+    parser.add_argument("--jobs", type=at_least_one, default=1, help="stages side by side")
     parser.add_argument("stages", nargs="*", help="these and what they need (default: all)")
     arguments = parser.parse_args()
     jobs: int = arguments.jobs
@@ -139,7 +139,8 @@ def _dvc(words: list[str], threads: int | None = None) -> int:
     return process.wait()
 
 
-def _at_least_one(text: str) -> int:
+def at_least_one(text: str) -> int:
+    """The number that an argument gives, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"should be a whole number from 1, not '{text}'")
     return int(text)

@@ -20,6 +20,7 @@ from mnistpipe.params import Recipe, load_params, train_stages
 from mnistpipe.split import Split, subset
 from mnistpipe.training import Training, fit
 from stages.cli import run
+from tools.repro import at_least_one
 
 STORAGE = Path(".mnistpipe/search")
 
@@ -28,10 +29,10 @@ def main() -> None:
     """Search, then write every trial into a table and print the best."""
     parser = argparse.ArgumentParser(description="Search a train stage's hyperparameters.")
     parser.add_argument("stage", choices=train_stages(load_params()))
-    parser.add_argument("--trials", type=_at_least_one, default=20, help="how many more to run")
+    parser.add_argument("--trials", type=at_least_one, default=20, help="how many more to run")
     parser.add_argument("--fraction", type=_share, default=0.25, help="of the training split")
-    parser.add_argument("--epochs", type=_at_least_one, default=8, help="of each trial")
-    parser.add_argument("--seed", type=_at_least_one, default=1, help="of images and weights")
+    parser.add_argument("--epochs", type=at_least_one, default=8, help="of each trial")
+    parser.add_argument("--seed", type=at_least_one, default=1, help="of images and weights")
     parser.add_argument("--table", type=Path, help="CSV file for all trials so far")
     arguments = parser.parse_args()
     recipe = load_params().training_run(arguments.stage).recipe
@@ -125,12 +126,6 @@ def _validation_error(
     except UserError as diverged:  # so are these values out of the question
         raise optuna.TrialPruned(str(diverged)) from diverged
     return error
-
-
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"should be a whole number from 1, not '{text}'")
-    return int(text)
 
 
 def _share(text: str) -> float:
