@@ -1,4 +1,7 @@
-"""Decisions that make training fast without changing what is computed, all in one place."""
+"""Decisions that make training fast without changing what is computed.
+
+They are all here, but for one that concerns the layers of the networks: `convolution`.
+"""
 
 import ctypes
 import sys

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
+from mnistpipe.convolution import convolve_and_pool
 from mnistpipe.split import N_CLASSES
 
 
@@ -41,10 +42,9 @@ class ConvNet(Classifier):
 
     def features(self, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 64"]:
         """What enters the last linear layer: 64 numbers per image."""
-        x = _relu_max_pool(self.conv1(images), 2)  # (n, 8, 13, 13)
-        x = F.dropout2d(x, self.dropout, self.training)
-        x = _relu_max_pool(self.conv2(x), 2)  # (n, 8, 5, 5)
-        x = F.dropout2d(x, self.dropout, self.training)
+        dropout = self.dropout if self.training else 0.0
+        x = convolve_and_pool(self.conv1, images, 2, dropout)  # (n, 8, 13, 13)
+        x = convolve_and_pool(self.conv2, x, 2, dropout)  # (n, 8, 5, 5)
         return F.relu(self.fc1(x.flatten(1)))
 
 
@@ -70,15 +70,11 @@ class Net(Classifier):
 
     def features(self, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 96"]:
         """What enters the last linear layer: 96 numbers per image."""
-        x = _relu_max_pool(self.conv1(images), 2)  # (n, 32, 14, 14)
-        x = F.dropout2d(x, self.dropout, self.training)
-        # The poolings below drop the last rows and columns of 14 and 5; they are not computed.
-        x = _relu_max_pool(_convolve_cropped(self.conv2, x, 2), 4)  # (n, 32, 3, 3)
-        x = F.dropout2d(x, self.dropout, self.training)
-        x = F.avg_pool2d(F.relu(_convolve_cropped(self.conv3, x, 1)), 2)  # (n, 64, 2, 2)
-        x = F.dropout2d(x, self.dropout, self.training)
-        x = _relu_max_pool(self.conv4(x), 2)  # (n, 32, 2, 2)
-        x = F.dropout2d(x, self.dropout, self.training)
+        dropout = self.dropout if self.training else 0.0
+        x = convolve_and_pool(self.conv1, images, 2, dropout)  # (n, 32, 14, 14)
+        x = convolve_and_pool(self.conv2, x, 4, dropout)  # (n, 32, 3, 3)
+        x = convolve_and_pool(self.conv3, x, 2, dropout, average=True)  # (n, 64, 2, 2)
+        x = convolve_and_pool(self.conv4, x, 2, dropout)  # (n, 32, 2, 2)
         return F.relu(self.norm1(self.fc1(x.flatten(1))))
 
 
@@ -93,14 +89,3 @@ def build_network(name: Literal["convnet", "net"], dropout: float) -> Classifier
 def count_parameters(network: nn.Module) -> int:
     """How many numbers training can change."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _relu_max_pool(x: Tensor, size: int) -> Tensor:
-    """ReLU and max pooling commute; after the pooling there is less to rectify."""
-    return F.relu(F.max_pool2d(x, size))
-
-
-def _convolve_cropped(layer: nn.Conv2d, x: Tensor, n_dropped: int) -> Tensor:
-    """What `layer`, zero padded by 2, returns, without the last `n_dropped` rows and columns."""
-    far = 2 - n_dropped
-    return F.conv2d(F.pad(x, (2, far, 2, far)), layer.weight, layer.bias)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from jaxtyping import install_import_hook
 
-# Before the library is imported: annotations such as Float[Tensor, "n 1 28 28"] are checked at
-# every call that the tests make.
+import mnistpipe.sparse_gradient  # noqa: F401 (first: Numba cannot compile what is checked)
+
+# Before the rest of the library is imported: annotations such as Float[Tensor, "n 1 28 28"] are
+# checked at every call that the tests make.
 install_import_hook("mnistpipe", "beartype.beartype")
 
 import numpy as np  # noqa: E402

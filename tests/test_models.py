@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 import torch
 
@@ -69,21 +71,10 @@ def test_net_pads_with_zeros_and_rectifies_before_the_average_pool() -> None:
     torch.testing.assert_close(network.features(x), expected)
 
 
-def test_dropout_zeroes_whole_channels_while_training_only() -> None:
-    torch.manual_seed(0)
-    network = build_network("net", dropout=0.9)
+@pytest.mark.parametrize("name", ["convnet", "net"])
+def test_dropout_acts_while_training_only(name: Literal["convnet", "net"]) -> None:
+    network = build_network(name, dropout=0.9)
     images = torch.randn(4, 1, 28, 28)
-    entered: list[torch.Tensor] = []  # conv4: once in training, once in evaluation
-    network.get_submodule("conv4").register_forward_pre_hook(
-        lambda _, inputs: entered.append(inputs[0].detach())
-    )
-    network(images)
+    assert not torch.equal(network(images), network(images))
     network.eval()
-    network(images)
-    in_training, in_evaluation = ((maps == 0).flatten(2) for maps in entered)
-    dropped = in_training.all(dim=2)
-    assert 0.8 < dropped.float().mean() < 1
-    # The others are whole, but for what ReLU left: of single dropped values most would be zero.
-    assert in_training[~dropped].float().mean() < 0.3
-    assert in_evaluation.float().mean() < 0.3
     assert torch.equal(network(images), network(images))
