@@ -1,15 +1,18 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tools.bench import save_digits
 
 
 @pytest.mark.parametrize("side", ["ours", "reference"])
-def test_a_measurement_is_a_process_that_ends_with_json(side: str) -> None:
+def test_a_measurement_is_a_process_that_ends_with_json(side: str, tmp_path: Path) -> None:
     request = {
+        "digits": str(save_digits(tmp_path)),
         "side": side,
         "stage": "train-net-augmented",
         "n_images": 64,
