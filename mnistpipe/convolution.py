@@ -96,16 +96,16 @@ class _ConvolveAndPool(torch.autograd.Function):
         to_images = np.zeros_like(seen) if ctx.needs_input_grad[0] else seen[:0]
         to_weights = np.zeros((n_threads, *kernels.shape), np.float32)
         to_biases = np.zeros((n_threads, len(kernels)), np.float32)
-        add, add_in_parallel = compile_gradients(weight.shape[-1], weight.shape[1])
         given = (
             *(_channels_last(tensor) for tensor in (gradient, output, places)),
             *(ctx.map_width, ctx.scale, seen, kernels, to_images),
         )
+        add = compile_gradients(weight.shape[-1], weight.shape[1], parallel=n_threads > 1)
         if n_threads == 1:
             add(*given, to_weights[0], to_biases[0])
         else:
             _share_threads(n_threads)
-            add_in_parallel(*given, to_weights, to_biases)
+            add(*given, to_weights, to_biases)
         return (
             _as_tensor(to_images, images) if ctx.needs_input_grad[0] else None,
             _as_tensor(to_weights.sum(axis=0), weight),
