@@ -116,8 +116,7 @@ def test_an_unfinished_run_trains_the_missing_epochs_alone(
     whole = run_trial(trial, split)
     stopped = Training(trial.recipe, trial.seed, engine)
     train, validation = (
-        Examples(torch.from_numpy(part.images), torch.from_numpy(part.labels))
-        for part in (split.train, split.validation)
+        Examples.on(engine.device, part) for part in (split.train, split.validation)
     )
     for _, _ in zip(range(n_done), fit(stopped, train, validation), strict=False):
         pass
