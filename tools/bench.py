@@ -55,7 +55,7 @@ class Length:
     rounds: int
 
 
-FULL, QUICK = Length(measured_s=4.0, rounds=4), Length(measured_s=1.0, rounds=1)
+FULL, QUICK = Length(measured_s=3.0, rounds=4), Length(measured_s=1.0, rounds=1)
 
 
 @dataclass(frozen=True)
