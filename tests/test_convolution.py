@@ -1,18 +1,11 @@
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
 from mnistpipe.convolution import convolve_and_pool
-from mnistpipe.sparse_gradient import _compile
-from tests.conftest import ROOT
 
 # Of each convolution: channels in and out, kernel, padding, side, window, average.
 LAYERS = {
@@ -131,36 +124,3 @@ def test_elsewhere_than_on_the_processor_the_layers_are_pytorchs() -> None:
         names.add(node.name())
         node = node.next_functions[0][0] if node.next_functions else None
     assert "ConvolutionBackward0" in names
-
-
-@pytest.mark.faults
-def test_a_full_disk_does_not_stop_a_backward_pass(tmp_path: Path) -> None:
-    script = """
-import resource, torch
-resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # stands for a full disk
-from mnistpipe.convolution import convolve_and_pool
-layer = torch.nn.Conv2d(1, 2, 3)
-convolve_and_pool(layer, torch.ones(1, 1, 6, 6), 2, 0.0).sum().backward()
-print(layer.weight.grad.shape)
-"""
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", script],
-        cwd=ROOT,
-        env={"PATH": "", "OMP_NUM_THREADS": "1", "NUMBA_CACHE_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "torch.Size([2, 1, 3, 3])\n"
-    assert not any(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
-
-
-@pytest.mark.faults
-def test_without_a_folder_to_keep_them_in_loops_are_compiled_all_the_same() -> None:
-    code: dict[str, Any] = {}
-    exec("def double(numbers):\n    numbers[0] *= 2\n", code)  # noqa: S102 (has no file, so no folder)
-    double: Callable[..., None] = _compile(code["double"], "void(float64[::1])", {})
-    numbers = np.ones(1)
-    double(numbers)
-    assert numbers[0] == 2
