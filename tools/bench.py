@@ -33,6 +33,7 @@ from mnistpipe.errors import UserError
 from mnistpipe.evaluation import Examples
 from mnistpipe.models import build_network
 from mnistpipe.params import TRAIN_STAGES, Recipe, load_params, train_stages
+from mnistpipe.split import Labelled
 from mnistpipe.training import Training, fit
 from stages.cli import run
 
@@ -258,9 +259,9 @@ def _short_recipe(stage: str) -> Recipe:
 
 def _read_examples(digits: Path, n_images: int, engine: Engine) -> Examples:
     with np.load(digits) as arrays:
-        images, labels = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])
-    chosen = torch.arange(n_images) % len(labels)
-    return Examples(images[chosen].to(engine.device), labels[chosen].to(engine.device))
+        images, labels = arrays["images"], arrays["labels"]
+    chosen = np.arange(n_images) % len(labels)
+    return Examples.on(engine.device, Labelled(images[chosen], labels[chosen]))
 
 
 def _fit(recipe: Recipe, examples: Examples, engine: Engine) -> Iterator[object]:
