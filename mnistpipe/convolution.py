@@ -88,24 +88,19 @@ class _ConvolveAndPool(torch.autograd.Function):
         gradient: Tensor,
     ) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         # Only training needs the compiler: half a second and 80 MB.
-        from mnistpipe.sparse_gradient import compile_gradients  # noqa: PLC0415
+        from mnistpipe.sparse_gradient import add_gradients  # noqa: PLC0415
 
         images, weight, output, places = ctx.saved_tensors
         n_threads = torch.get_num_threads()
+        maps = _channels_last(gradient), _channels_last(output), _channels_last(places)
         kernels, seen = _rows(weight), _rows(images)
         to_images = np.zeros_like(seen) if ctx.needs_input_grad[0] else seen[:0]
         to_weights = np.zeros((n_threads, *kernels.shape), np.float32)
         to_biases = np.zeros((n_threads, len(kernels)), np.float32)
-        given = (
-            *(_channels_last(tensor) for tensor in (gradient, output, places)),
-            *(ctx.map_width, ctx.scale, seen, kernels, to_images),
-        )
-        add = compile_gradients(weight.shape[-1], weight.shape[1], parallel=n_threads > 1)
-        if n_threads == 1:
-            add(*given, to_weights[0], to_biases[0])
-        else:
+        if n_threads > 1:
             _share_threads(n_threads)
-            add(*given, to_weights, to_biases)
+        results = to_images, to_weights, to_biases
+        add_gradients(*maps, ctx.map_width, ctx.scale, seen, kernels, *results)
         return (
             _as_tensor(to_images, images) if ctx.needs_input_grad[0] else None,
             _as_tensor(to_weights.sum(axis=0), weight),

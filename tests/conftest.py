@@ -7,7 +7,12 @@ from pathlib import Path
 
 from jaxtyping import install_import_hook
 
-import mnistpipe.sparse_gradient  # noqa: F401 (first: Numba cannot compile what is checked)
+# Tests that run side by side share the cores; threads that outnumber these wait for each other at
+# every operation, which takes up to fifty times as long. PyTorch reads this when it is imported.
+N_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // N_WORKERS)))
+
+import mnistpipe.sparse_gradient  # noqa: E402, F401 (first: Numba cannot compile what is checked)
 
 # Before the rest of the library is imported: annotations such as Float[Tensor, "n 1 28 28"] are
 # checked at every call that the tests make.
