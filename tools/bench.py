@@ -194,6 +194,8 @@ def print_profile(digits: Path, stage: str) -> None:
     for event in events[:12]:
         share = event.self_cpu_time_total / total_us
         print(f"| `{event.key}` | {share:.1%} | {event.count / 100:.0f} |")
+    n_calls = sum(event.count for event in events) / 100
+    print(f"| all {len(events)} operations | 100% | {n_calls:.0f} |")
 
 
 def _in_a_process(
