@@ -1,7 +1,7 @@
 """The pipeline's stages: each reads its section of params.yaml and calls the library once.
 
 `python -m stages.NAME` comes here before it imports anything slow, so that Ctrl-C and SIGTERM end
-it with one line at any time.
+it with one line at any time, and so that what only counts before PyTorch is imported is set.
 """
 
 import atexit
@@ -48,3 +48,6 @@ if sys.argv[0] == "-m":
             signal.signal(each, _stop_at_once)
     # Processes of a stage that train side by side: what they leave behind is removed, no more.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    # Threads wait for each other by turning in a loop before they sleep. GNU OpenMP's 300,000 turns
+    # take a core from whoever else needs it, another process or Numba's threads, for milliseconds.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")

@@ -1,5 +1,7 @@
 import copy
 import ctypes
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -15,6 +17,7 @@ from mnistpipe.errors import UserError
 from mnistpipe.models import Classifier
 from mnistpipe.params import Recipe
 from mnistpipe.training import Training
+from tests.conftest import ROOT
 
 NETWORKS = ("convnet", "net")
 
@@ -199,3 +202,26 @@ def test_elsewhere_than_on_linux_the_allocator_is_left_alone(
             elsewhere.setattr(sys, "platform", platform)
             keep_freed_memory()
     assert calls == []
+
+
+@pytest.mark.parametrize(("users", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+def test_threads_of_a_stage_wait_briefly_unless_the_user_says_otherwise(
+    users: dict[str, str], expected: str
+) -> None:
+    script = """
+import os, sys
+sys.argv[0] = "-m"  # as in `python -m stages.train`
+import stages
+assert "torch" not in sys.modules  # which reads it when it is imported
+print(os.environ["GOMP_SPINCOUNT"])
+"""
+    rest = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=rest | users,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{expected}\n"
