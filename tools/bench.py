@@ -4,6 +4,7 @@ Every measurement is a process of its own, and the two sides take turns. Both tr
 network by the same recipe on scikit-learn's digits, repeated, with the same number of threads: ours
 on four times as many, so that both take about as long. Validation is left out of both. The plain
 loop runs on the processor, as it does in most notebooks of its day, even where ours finds a GPU.
+The threads of both wait for each other as briefly as those of a stage (see `stages`).
 
 The last line printed is one JSON object.
 """
