@@ -1,8 +1,9 @@
 # Each target first makes the virtual environment .venv, if it is missing or out of date.
 # make repro   reproduce the study: every number, figure and report
 #              (JOBS=2: two networks at a time; or STAGES=train-net: that one and what it needs)
-# make test    run all tests
-# make check   formatting, lint rules and types
+# make test    run all tests, in less than five minutes on two cores
+# make test-quick  without the slow ones, in a minute: for the loop of editing and trying
+# make check   formatting, lint rules, imports and types
 # make plots   write dvc_plots/index.html with every curve and picture
 # make bench   time the training engine against a plain loop (QUICK=1: roughly, in two minutes;
 #              GROWTH=1: time and memory against the number of images, views and threads;
@@ -19,30 +20,37 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Neither a user's packages nor another environment may show through.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: repro test check plots bench search readme
+.PHONY: repro test test-quick check plots bench search readme
 
 repro: .venv/installed
-	@$(BIN)/python -m tools.repro --jobs $(JOBS) $(STAGES)
+	@$(BIN)/python -m tools repro --jobs $(JOBS) $(STAGES)
+
+# A process of tests for each core, up to four, which takes a file at a time: the longest first.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
+
+test-quick: .venv/installed
+	@$(PYTEST) -m 'not slow' $(PYTEST_ARGS)
 
 check: .venv/installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
 plots: .venv/installed
 	@$(BIN)/dvc plots show
 
 bench: .venv/installed
-	@$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(PROFILE),--profile $(PROFILE))
+	@$(BIN)/python -m tools bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(PROFILE),--profile $(PROFILE))
 
 search: .venv/installed
-	@$(BIN)/python -m tools.search $(STAGE) $(if $(TRIALS),--trials $(TRIALS)) $(SEARCH_ARGS)
+	@$(BIN)/python -m tools search $(STAGE) $(if $(TRIALS),--trials $(TRIALS)) $(SEARCH_ARGS)
 
 readme: .venv/installed
-	@$(BIN)/python -m tools.readme
+	@$(BIN)/python -m tools readme
 
 .venv/installed: constraints.txt pyproject.toml tools/plots_page.py
 	@$(PYTHON) -c 'import sys; sys.exit("ERROR: Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -50,5 +58,5 @@ readme: .venv/installed
 	@echo "Installing the pinned packages into .venv (about 6 GB, some minutes) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
 		|| { echo "ERROR: the packages could not be installed; the lines above say why."; exit 1; }
-	@$(BIN)/python -m tools.plots_page
+	@$(BIN)/python -m tools plots_page
 	@touch $@

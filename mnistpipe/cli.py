@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from mnistpipe.errors import UserError
-from mnistpipe.significance import LEVEL, compare_predictions
+from mnistpipe.files.errors import UserError
+from mnistpipe.scoring.significance import LEVEL, compare_predictions
 
 PREDICTIONS = Path("plots/predictions")
 

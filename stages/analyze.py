@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from mnistpipe.analysis import (
+import pandas as pd
+
+from mnistpipe.analysis.features import (
     count_confusions,
     embed,
     find_mistakes,
@@ -11,25 +13,28 @@ from mnistpipe.analysis import (
     same_class_share,
     score_classes,
 )
-from mnistpipe.artifacts import read_split, write_csv, write_figure, write_json, write_npz
-from mnistpipe.evaluation import predict_arrays
-from mnistpipe.figures import (
+from mnistpipe.analysis.figures import (
     draw_confusion,
     draw_embedding,
     draw_kernels,
     draw_mistakes,
     draw_neighbours,
 )
-from mnistpipe.model_files import read_model
-from mnistpipe.params import BEST_STAGE, load_params
-from stages.cli import run
+from mnistpipe.analysis.params import Analyze
+from mnistpipe.data.split_file import read_split
+from mnistpipe.files.artifacts import write_figure, write_json, write_npz
+from mnistpipe.files.sections import read_section
+from mnistpipe.files.tables import write_table
+from mnistpipe.networks.model_files import read_model
+from mnistpipe.scoring.scores import predict_arrays
+from mnistpipe.training.plan import BEST_STAGE
 
 PLOTS = Path("plots/analyze")
 
 
 def main() -> None:
     """Everything follows from the logits and features of a single prediction pass."""
-    section = load_params().analyze
+    section = read_section("analyze", Analyze)
     split = read_split()
     test = split.test
     network = read_model(Path(f"models/{BEST_STAGE}.safetensors"), "net", split.title)
@@ -51,10 +56,8 @@ def main() -> None:
         Path("data/test-features.npz"),
         {"logits": logits, "features": features, "labels": test.labels},
     )
-    write_csv(
-        PLOTS / "confusion.csv",
-        ["actual", "predicted"],
-        zip(test.labels.tolist(), predicted.tolist(), strict=True),
+    write_table(
+        PLOTS / "confusion.csv", pd.DataFrame({"actual": test.labels, "predicted": predicted})
     )
     figures = {
         "mistakes": draw_mistakes(test, mistakes, section.mistakes, dataset),
@@ -79,7 +82,3 @@ def main() -> None:
             "classes": {f"class-{number}": scores for number, scores in enumerate(classes)},
         },
     )
-
-
-if __name__ == "__main__":
-    run(main, "analyze")

@@ -3,20 +3,16 @@
 import os
 import sys
 
-from mnistpipe.datasets import RAW
-from mnistpipe.download import MIRROR_VARIABLE, fetch
-from mnistpipe.params import load_params
-from stages.cli import run
+from mnistpipe.data.datasets import RAW
+from mnistpipe.data.download import MIRROR_VARIABLE, fetch
+from mnistpipe.data.params import Data
+from mnistpipe.files.sections import read_section
 
 
 def main() -> None:
     """Keep what is there, get what is missing."""
-    data = load_params().data
+    data = read_section("data", Data)
     name = fetch(
         RAW, data, os.environ.get(MIRROR_VARIABLE), lambda text: print(text, file=sys.stderr)
     )
     print(f"{RAW} holds: {name}")
-
-
-if __name__ == "__main__":
-    run(main, "fetch-data")

@@ -1,13 +1,18 @@
 """Gather the networks trained on parts of the data, and on all of it, into one curve."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnistpipe.artifacts import read_json, write_csv, write_figure, write_json
-from mnistpipe.errors import UserError
-from mnistpipe.figures import draw_learning_curve
-from mnistpipe.learning_curve import (
+import pandas as pd
+
+from mnistpipe.files.artifacts import read_json, write_figure, write_json
+from mnistpipe.files.errors import UserError
+from mnistpipe.files.sections import read_section
+from mnistpipe.files.tables import write_table
+from mnistpipe.learning_curve.figure import draw_learning_curve
+from mnistpipe.learning_curve.params import LearningCurve
+from mnistpipe.learning_curve.points import (
     Point,
     describe_fit,
     extrapolate,
@@ -15,27 +20,15 @@ from mnistpipe.learning_curve import (
     gather,
     series_name,
 )
-from mnistpipe.params import BEST_STAGE, load_params, steps_sweep_stages, sweep_stages
-from stages.cli import run
-
-COLUMNS = (
-    "name",
-    "examples",
-    "training_error",
-    "test_error",
-    "dataset",
-    "series",
-    "updates",
-    "test_error_low",
-    "test_error_high",
-)
+from mnistpipe.training.plan import BEST_STAGE, SWEEP, PartialData
 
 
 def main() -> None:
     """A missing point is an error: the points are those of params.yaml, not those on the disk."""
-    sweep, settings = load_params().partial_data, load_params().learning_curve
-    runs = _read({**_by_name(sweep_stages(load_params())), "full": BEST_STAGE})
-    other_runs = _read(_by_name(steps_sweep_stages(load_params())))
+    sweep = read_section(SWEEP, PartialData)
+    settings = read_section("learning-curve", LearningCurve)
+    runs = _read({**sweep.stages, "full": BEST_STAGE})
+    other_runs = _read(sweep.steps_stages)
     datasets = {part["dataset"] for part in [*runs.values(), *other_runs.values()]}
     if len(datasets) > 1:
         raise UserError(
@@ -51,7 +44,7 @@ def main() -> None:
     own = [point for point in points if point.series == name]
     law = fit_points(own, settings.bootstrap, settings.seed)
     dataset = datasets.pop()
-    write_csv(Path("plots/learning-curve.csv"), COLUMNS, (_row(point, dataset) for point in points))
+    write_table(Path("plots/learning-curve.csv"), _tabulate(points, dataset))
     write_figure(Path("plots/learning-curve.png"), draw_learning_curve(points, law, dataset))
     write_json(
         Path("metrics/learning-curve.json"),
@@ -63,11 +56,6 @@ def main() -> None:
             "examples_for": extrapolate(law),
         },
     )
-
-
-def _by_name(stages: Iterable[str]) -> dict[str, str]:
-    """The stages of a sweep by the names of their fractions."""
-    return {stage.partition("@")[2]: stage for stage in stages}
 
 
 def _read(stages: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -84,18 +72,18 @@ def _read(stages: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return runs
 
 
-def _row(point: Point, dataset: str) -> tuple[object, ...]:
-    return (
-        point.name,
-        point.examples,
-        point.training_error,
-        point.test_error,
-        dataset,
-        point.series.replace(",", ""),  # which would end the cell
-        point.updates,
-        *point.interval,
+def _tabulate(points: Sequence[Point], dataset: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "name": point.name,
+            "examples": point.examples,
+            "training_error": point.training_error,
+            "test_error": point.test_error,
+            "dataset": dataset,
+            "series": point.series,
+            "updates": point.updates,
+            "test_error_low": point.interval[0],
+            "test_error_high": point.interval[1],
+        }
+        for point in points
     )
-
-
-if __name__ == "__main__":
-    run(main, "learning-curve")

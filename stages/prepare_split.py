@@ -4,16 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
-from mnistpipe.datasets import RAW, load_raw
-from mnistpipe.params import load_params
-from mnistpipe.split import split_dataset
-from stages.cli import run
+from mnistpipe.data.datasets import RAW, load_raw
+from mnistpipe.data.params import PrepareSplit
+from mnistpipe.data.split import split_dataset
+from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.files.artifacts import write_json
+from mnistpipe.files.sections import read_section
 
 
 def main() -> None:
     """Write the arrays that all later stages read, and their sizes."""
-    section = load_params().prepare_split
+    section = read_section("prepare-split", PrepareSplit)
     raw = load_raw(RAW)
     split = split_dataset(raw.title, raw.train, raw.test, section.validation_fraction, section.seed)
     write_split(SPLIT_FILE, split)
@@ -25,7 +26,3 @@ def main() -> None:
     }
     write_json(Path("metrics/prepare-split.json"), {"dataset": split.title, **sizes})
     print(f"{split.title}: {sizes}")
-
-
-if __name__ == "__main__":
-    run(main, "prepare-split")

@@ -2,24 +2,22 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from mnistpipe.artifacts import read_column, read_json, write_bytes, write_json
-from mnistpipe.errors import UserError
-from mnistpipe.params import TRAIN_STAGES
-from mnistpipe.report import (
+from mnistpipe.files.artifacts import read_json, write_bytes, write_json
+from mnistpipe.files.errors import UserError
+from mnistpipe.files.tables import read_table
+from mnistpipe.report.page import write_report
+from mnistpipe.report.summary import (
     ANALYSIS_KEYS,
     CURVE_KEYS,
-    QUESTIONS,
     ROBUSTNESS_KEYS,
     RUN_KEYS,
     summarise,
-    write_report,
 )
-from mnistpipe.significance import Difference, compare_predictions
-from stages.cli import run
+from mnistpipe.scoring.significance import Difference, compare_predictions
+from mnistpipe.training.plan import PAIRS, TRAIN_STAGES
 
 METRICS = Path("metrics")
+PREDICTIONS = {"actual": "int64", "predicted": "int64"}
 
 
 def main() -> None:
@@ -33,21 +31,24 @@ def main() -> None:
         analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
         robustness=robustness,
     )
-    blur_losses = read_column(Path("plots/loss/train-augmented.csv"), "validation_loss")
-    answers = {question: _compare(*stages) for question, stages in QUESTIONS.items()}
+    losses = read_table(Path("plots/loss/train-augmented.csv"), {"validation_loss": "float64"})
+    answers: dict[str, Difference] = {
+        network: _compare(*stages) for network, stages in PAIRS.items()
+    }
     write_json(METRICS / "summary.json", summary)
-    report = write_report(summary, blur_losses, answers, robustness["augmentation"])
+    report = write_report(
+        summary, losses["validation_loss"].tolist(), answers, robustness["augmentation"]
+    )
     write_bytes(Path("REPORT.md"), report.encode())
 
 
 def _compare(first: str, second: str) -> Difference:
     paths = [Path(f"plots/predictions/{stage}.csv") for stage in (first, second)]
-    labels, labels_again = (np.array(read_column(path, "actual"), dtype=np.int64) for path in paths)
-    predicted = [np.array(read_column(path, "predicted"), dtype=np.int64) for path in paths]
-    if not np.array_equal(labels, labels_again):
+    without, with_it = (read_table(path, PREDICTIONS) for path in paths)
+    if not without["actual"].equals(with_it["actual"]):
         raise UserError(f"{paths[0]} and {paths[1]} are of different test images; run: dvc repro")
-    return compare_predictions(labels, *predicted)
-
-
-if __name__ == "__main__":
-    run(main, "report")
+    return compare_predictions(
+        without["actual"].to_numpy(),
+        without["predicted"].to_numpy(),
+        with_it["predicted"].to_numpy(),
+    )

@@ -1,46 +1,48 @@
 """Score every trained network on the test set, blurred and turned more and more."""
 
-from dataclasses import astuple, fields
+from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor
 
-from mnistpipe.artifacts import read_split, write_csv, write_figure, write_json
-from mnistpipe.engine import keep_freed_memory
-from mnistpipe.errors import UserError
-from mnistpipe.evaluation import predict, to_pixels
-from mnistpipe.figures import draw_robustness
-from mnistpipe.model_files import read_model
-from mnistpipe.models import Classifier
-from mnistpipe.params import PAIRS, load_params, steps_sweep_stages, sweep_stages
-from mnistpipe.perturb import perturb
-from mnistpipe.robustness import (
+from mnistpipe.data.split_file import read_split
+from mnistpipe.files.artifacts import write_figure, write_json
+from mnistpipe.files.errors import UserError
+from mnistpipe.files.sections import read_section
+from mnistpipe.files.tables import write_table
+from mnistpipe.networks.model_files import read_model
+from mnistpipe.networks.models import Classifier
+from mnistpipe.robustness.figure import draw_robustness
+from mnistpipe.robustness.measure import (
     Condition,
-    Measurement,
     compare_pairs,
     count_errors,
     nest_accuracies,
 )
-from stages.cli import run
+from mnistpipe.robustness.params import Robustness
+from mnistpipe.robustness.perturb import perturb
+from mnistpipe.scoring.scores import predict, to_pixels
+from mnistpipe.training.engine import keep_freed_memory
+from mnistpipe.training.plan import PAIRS, SWEEP, PartialData
 
 
 def main() -> None:
     """A missing network is an error: they are those of params.yaml, not those on the disk."""
-    section = load_params().robustness
+    section = read_section("robustness", Robustness)
+    sweep = read_section(SWEEP, PartialData)
     names = {stage: network for network, pair in PAIRS.items() for stage in pair}
-    parts = [*sweep_stages(load_params()), *steps_sweep_stages(load_params())]
-    names |= dict.fromkeys(parts, "net")
+    names |= dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
     split = read_split()
     networks = {stage: _read(stage, network, split.title) for stage, network in names.items()}
     keep_freed_memory()
 
     def classify(pixels: Float[Tensor, "n 1 28 28"]) -> dict[str, Int64[ndarray, " n"]]:
         return {
-            stage: predict(network, pixels, batch_size=1000).labels.numpy()
-            for stage, network in networks.items()
+            stage: predict(network, pixels).labels.numpy() for stage, network in networks.items()
         }
 
     pixels = to_pixels(torch.from_numpy(split.test.images))
@@ -54,11 +56,8 @@ def main() -> None:
 
     labels, dataset = split.test.labels, split.title
     measurements = count_errors(labels, predicted, names)
-    write_csv(
-        Path("plots/robustness.csv"),
-        [*(field.name for field in fields(Measurement)), "dataset"],
-        [(*astuple(measurement), dataset) for measurement in measurements],
-    )
+    table = pd.DataFrame([asdict(measurement) for measurement in measurements])
+    write_table(Path("plots/robustness.csv"), table.assign(dataset=dataset))
     write_figure(Path("plots/robustness.png"), draw_robustness(measurements, dataset))
     write_json(
         Path("metrics/robustness.json"),
@@ -79,7 +78,3 @@ def _read(stage: str, network: str, dataset: str) -> Classifier:
         )
     # In the memory format of training, which takes half of the time.
     return read_model(path, network, dataset).to(memory_format=torch.channels_last)
-
-
-if __name__ == "__main__":
-    run(main, "robustness")

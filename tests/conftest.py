@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -12,7 +13,7 @@ from jaxtyping import install_import_hook
 N_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // N_WORKERS)))
 
-import mnistpipe.sparse_gradient  # noqa: E402, F401 (first: Numba cannot compile what is checked)
+import mnistpipe.networks.sparse_gradient  # noqa: E402, F401 (first: Numba cannot compile what is checked)
 
 # Before the rest of the library is imported: annotations such as Float[Tensor, "n 1 28 28"] are
 # checked at every call that the tests make.
@@ -22,10 +23,12 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from mnistpipe.engine import Engine  # noqa: E402
-from mnistpipe.evaluation import Examples  # noqa: E402
-from mnistpipe.params import Recipe, load_params  # noqa: E402
-from mnistpipe.split import Labelled, Split, split_dataset  # noqa: E402
+from mnistpipe.data.split import Labelled, Split, split_dataset  # noqa: E402
+from mnistpipe.scoring.scores import Examples  # noqa: E402
+from mnistpipe.study import load_params  # noqa: E402
+from mnistpipe.training.engine import Engine  # noqa: E402
+from mnistpipe.training.recipe import Recipe  # noqa: E402
+from tests.forks import Forks  # noqa: E402
 
 # A shell lets its background jobs ignore Ctrl-C, and they their children, whom the tests send it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -33,6 +36,16 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 ROOT = Path(__file__).parent.parent
 PARAMS_FILE = ROOT / "tests" / "params.yaml"  # the write-up's study, whatever a branch changes
+
+
+# Files that take longest: what is begun at the end should be short.
+FIRST = ("test_end_to_end.py", "test_faults.py", "test_dask.py", "test_stages.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 def tracked_files() -> list[str]:
@@ -91,3 +104,10 @@ def mnist_mirror() -> Path:
         if folder and (Path(folder) / "train-images-idx3-ubyte.gz").exists():
             return Path(folder).absolute()
     pytest.skip("needs the real MNIST files: set MNISTPIPE_MIRROR to their folder")
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Runs stages without waiting for their imports."""
+    with Forks() as started:
+        yield started

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mnistpipe.cli import compare_revisions, main
-from mnistpipe.errors import UserError
+from mnistpipe.files.errors import UserError
 
 
 def git(folder: Path, *words: str) -> None:

@@ -1,34 +1,26 @@
 """Several seeds on a cluster: a scheduler and two workers, all processes of this machine."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mnistpipe.artifacts import SPLIT_FILE, write_split
-from mnistpipe.split import Split
-from tests.conftest import ROOT
-from tests.test_stages import assert_one_sentence, contents, run_stage, write_params
+from mnistpipe.data.split import Split
+from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.training.workers import SCHEDULER
+from tests.forks import ENVIRONMENT, Forks, wait_until
+from tests.test_stages import assert_one_sentence, contents, write_params
 
-TIMEOUT_S = 120
-EPOCHS = 60
-SCHEDULER = "DASK_SCHEDULER_ADDRESS"
+pytestmark = pytest.mark.slow
+
+EPOCHS = 20
 SEEDS = [1, 2, 3]
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,7 @@ def start_node(folder: Path, name: str, module: str, *words: str) -> Node:
         process = subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{module}", *words],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            env=ENVIRONMENT,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -77,13 +69,13 @@ def started(folder: Path, *threads: int) -> Iterator[Cluster]:
             return node
 
         scheduler = start("scheduler", "dask_scheduler", "--port", "0", *local)
-        wait_for(lambda: scheduler.process.poll() is not None or contact.exists())
+        wait_until(lambda: scheduler.process.poll() is not None or contact.exists())
         workers = [
             start(f"worker-{n}", "dask_worker", "--nthreads", str(own), "--no-nanny", *local)
             for n, own in enumerate(threads)
         ]
         for worker in workers:
-            wait_for(lambda worker=worker: worker.says("Registered to"))  # type: ignore[misc]
+            wait_until(lambda worker=worker: worker.says("Registered to"))  # type: ignore[misc]
         yield Cluster(json.loads(contact.read_text())["address"], workers)
 
 
@@ -101,36 +93,22 @@ def prepare(folder: Path, split: Split) -> Path:
     return folder
 
 
-def train(folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "stages.train", "train-convnet"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_a_cluster_that_loses_a_worker_gives_what_this_machine_gives(
-    cluster: Cluster, tmp_path: Path, split: Split
+    cluster: Cluster, forks: Forks, tmp_path: Path, split: Split
 ) -> None:
     here, there = (prepare(tmp_path / name, split) for name in ("here", "there"))
-    with train(there, {SCHEDULER: cluster.address}) as process:
-        try:
-            first, second = cluster.workers
-            wait_for(lambda: process.poll() is not None or first.says(": epoch 1/"))
-            assert process.poll() is None
-            first.process.kill()  # in the midst of its first network
-            stdout, stderr = process.communicate(timeout=TIMEOUT_S)
-        finally:
-            process.kill()
-    assert process.returncode == 0, stderr
-    assert stdout == ""  # progress is what the workers print
+    process = forks.start(there, "train-convnet", environment={SCHEDULER: cluster.address})
+    first, second = cluster.workers
+    wait_until(lambda: process.has_ended() or first.says(": epoch 1/"))
+    assert not process.has_ended()
+    first.process.kill()  # in the midst of its first network
+    ended = process.end()
+    assert ended.status == 0, ended.stderr
+    assert ended.stdout == ""  # progress is what the workers print
     assert f": epoch {EPOCHS}/" not in first.log.read_text()
     for seed in SEEDS:
         assert second.says(f"train-convnet, seed {seed}: epoch {EPOCHS}/{EPOCHS}, ")
-    ended = run_stage(here, "stages.train", "train-convnet")
+    ended = forks.run(here, "train-convnet")
     assert ended.status == 0, ended.stderr
     files = contents(there)
     assert len(files) == 6
@@ -141,26 +119,30 @@ def test_a_cluster_that_loses_a_worker_gives_what_this_machine_gives(
 
 @pytest.mark.parametrize("threads", [(), (1, 2)], ids=["no worker", "two threads"])
 def test_workers_that_would_share_random_numbers_are_refused(
-    threads: tuple[int, ...], tmp_path: Path, split: Split, monkeypatch: pytest.MonkeyPatch
+    threads: tuple[int, ...], forks: Forks, tmp_path: Path, split: Split
 ) -> None:
     folder = prepare(tmp_path / "here", split)
     before = contents(folder)
     with started(tmp_path / "cluster", *threads) as nodes:
-        monkeypatch.setenv(SCHEDULER, nodes.address)
-        ended = run_stage(folder, "stages.train", "train-convnet")
+        ended = forks.run(folder, "train-convnet", environment={SCHEDULER: nodes.address})
     assert_one_sentence(ended, "should have workers of one thread each", "--nthreads 1")
     assert contents(folder) == before
 
 
 def test_a_scheduler_that_does_not_answer_is_named(
-    tmp_path: Path, split: Split, monkeypatch: pytest.MonkeyPatch
+    forks: Forks, tmp_path: Path, split: Split
 ) -> None:
+    """Here it is waited for one second, not twenty."""
     folder = prepare(tmp_path / "here", split)
     before = contents(folder)
     with socket.socket() as bound:  # a port that is taken, but that nobody listens on
         bound.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{bound.getsockname()[1]}"
-        monkeypatch.setenv(SCHEDULER, address)
-        ended = run_stage(folder, "stages.train", "train-convnet")
+        ended = forks.run(
+            folder,
+            "train-convnet",
+            environment={SCHEDULER: address},
+            values={"mnistpipe.training.workers:ANSWERS_WITHIN": "1s"},
+        )
     assert_one_sentence(ended, f"No Dask scheduler answers at {address}", f"{SCHEDULER} names")
     assert contents(folder) == before

@@ -7,114 +7,36 @@ The parts of the library that meet damaged files and downloads are tested beside
 import json
 import os
 import re
+import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from signal import SIGINT, SIGKILL, SIGTERM
-from typing import Any
+from signal import SIGINT, SIGKILL, SIGSTOP, SIGTERM
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from safetensors import safe_open
 from safetensors.numpy import save as save_arrays
 
-from mnistpipe.artifacts import SPLIT_FILE, write_split
-from mnistpipe.checkpoints import CHECKPOINTS
-from mnistpipe.params import TRAIN_STAGES
-from mnistpipe.split import Labelled, split_dataset
-from stages import STOPPED
+from mnistpipe.data.split import Labelled, split_dataset
+from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.training.checkpoints import CHECKPOINTS
+from mnistpipe.training.plan import TRAIN_STAGES
+from stages.__main__ import STOPPED
 from tests.conftest import PARAMS_FILE, ROOT
 from tests.crash import HALF_A_WRITE
+from tests.forks import Ended, Forks, end, lives, start, wait_until
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 STAGE, N_EPOCHS, STEPS_PER_EPOCH = "train-convnet", 4, 8
-TIMEOUT_S = 120
-COMMAND = ("stages.train", STAGE)
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 CURVE = f"plots/loss/{STAGE}.csv"
 MODEL = f"models/{STAGE}.safetensors"
 PREDICTIONS = f"plots/predictions/{STAGE}.csv"
 METRICS = f"metrics/{STAGE}.json"
 OUTPUTS = (CURVE, MODEL, PREDICTIONS, METRICS)  # in the order of the last writes
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended; `status` is minus the signal's number, or None if it only stopped."""
-
-    pid: int
-    status: int | None
-    stdout: str
-    stderr: str
-
-    @property
-    def epochs(self) -> list[int]:
-        """The epochs that it trained."""
-        lines = self.stdout.splitlines()
-        return [
-            int(line.split(": epoch ")[1].split("/")[0]) for line in lines if ": epoch " in line
-        ]
-
-
-class Forks:
-    """Runs stages in forks of one process that has imported them."""
-
-    def __init__(self, logs: Path) -> None:
-        self._logs = logs
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash"],
-            env=ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, folder: Path, *words: str, **request: object) -> Ended:
-        stdout, stderr = self._logs / "stdout", self._logs / "stderr"
-        answer = self._ask(
-            folder=str(folder),
-            words=words or COMMAND,
-            stdout=str(stdout),
-            stderr=str(stderr),
-            **request,
-        )
-        return Ended(answer["pid"], answer["status"], stdout.read_text(), stderr.read_text())
-
-    def hit(
-        self, folder: Path, place: str, call: int, number: int = SIGKILL, *, after: bool = False
-    ) -> Ended:
-        """Run the stage until its n-th call of `module:name`, where a signal hits it."""
-        return self.run(folder, place=place, call=call, signal=int(number), after=after)
-
-    def wait(self, pid: int) -> int:
-        """Of a stopped run that was sent another signal."""
-        status: int = self._ask(wait=pid)["status"]
-        return status
-
-    def close(self) -> None:
-        with self._process:  # closes its pipes, on which it ends
-            pass
-
-    def _ask(self, **request: object) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    started = Forks(tmp_path_factory.mktemp("logs"))
-    yield started
-    started.close()
 
 
 def make_folder(folder: Path, **recipe: object) -> Path:
@@ -131,40 +53,18 @@ def make_folder(folder: Path, **recipe: object) -> Path:
 def change_params(folder: Path, source: Path, **recipe: object) -> None:
     params = yaml.safe_load(source.read_text(encoding="utf-8"))
     for stage in TRAIN_STAGES:
-        params[stage] |= {"min_steps": 0, "test_batch_size": 50, "precision": "fp32"} | recipe
+        params[stage] |= {"min_steps": 0, "precision": "fp32"} | recipe
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_folder(tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make_folder(tmp_path)
-
-
-def start(folder: Path, *words: str, **options: Any) -> subprocess.Popen[str]:  # noqa: ANN401
-    """A fresh process, as DVC starts it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", *(words or COMMAND)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **{"env": ENVIRONMENT} | options,
-    )
-
-
-def end(process: subprocess.Popen[str]) -> Ended:
-    try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
-    finally:
-        process.kill()
-    return Ended(process.pid, process.returncode, stdout, stderr)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def folder(tmp_path: Path, made: Path) -> Path:
+    return shutil.copytree(made, tmp_path, dirs_exist_ok=True)
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -187,23 +87,20 @@ def finished_epochs(folder: Path) -> int:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What a run that nothing disturbs writes."""
+    """What a run that nothing disturbs writes, in a fresh process."""
     folder = make_folder(tmp_path_factory.mktemp("whole"))
-    ended = end(start(folder))
+    ended = end(start(folder, "stages", STAGE))
     assert (ended.status, ended.stderr) == (0, "")
     assert ended.epochs == [1, 2, 3, 4]
     assert_tidy(folder)
     return outputs(folder)
 
 
-def assert_tidy(folder: Path, *, killed: Ended | None = None) -> None:
-    """All outputs and nothing of the way there, but for what a killed process could not remove."""
+def assert_tidy(folder: Path) -> None:
+    """All outputs and nothing of the way there: the next write takes away what was half written."""
     assert set(outputs(folder)) == set(OUTPUTS)
     assert not list(folder.glob(f"{CHECKPOINTS}/*"))
-    left = partial_files(folder)
-    if killed is not None and killed.status == -SIGKILL:
-        left = [name for name in left if not name.endswith(f".{killed.pid}.partial")]
-    assert not left
+    assert not partial_files(folder)
 
 
 def assert_nothing_is_half_written(folder: Path, whole: dict[str, bytes]) -> None:
@@ -216,9 +113,7 @@ def assert_nothing_is_half_written(folder: Path, whole: dict[str, bytes]) -> Non
             assert content == whole[name], name
 
 
-def assert_goes_on(
-    folder: Path, whole: dict[str, bytes], rerun: Callable[[], Ended], killed: Ended
-) -> None:
+def assert_goes_on(folder: Path, whole: dict[str, bytes], rerun: Callable[[], Ended]) -> None:
     """The same command again trains only the epochs that are left, to the same bytes."""
     assert_nothing_is_half_written(folder, whole)
     n_done = finished_epochs(folder)
@@ -228,10 +123,10 @@ def assert_goes_on(
     going_on = f"{STAGE}: going on after epoch {n_done} of {N_EPOCHS}\n"
     assert again.stdout.startswith(going_on) == (n_done > 0)
     assert outputs(folder) == whole
-    assert_tidy(folder, killed=killed)
+    assert_tidy(folder)
 
 
-STEP, SAVE = "mnistpipe.training:Training.step", "mnistpipe.trials:save_checkpoint"
+STEP, SAVE = "mnistpipe.training.loop:Training.step", "mnistpipe.training.trials:save_checkpoint"
 # Files are written in this order: checkpoint and curve after each epoch, then the outputs.
 PLACES: list[tuple[str, str, int, bool, int]] = [
     # what happens there, place, call, after it, finished epochs
@@ -240,8 +135,8 @@ PLACES: list[tuple[str, str, int, bool, int]] = [
     ("in the second epoch", STEP, STEPS_PER_EPOCH + 3, False, 1),
     ("after the third epoch's last step", STEP, 3 * STEPS_PER_EPOCH, True, 2),
     ("in the last epoch", STEP, 3 * STEPS_PER_EPOCH + 6, False, 3),
-    ("before the first epoch is scored", "mnistpipe.training:predict", 1, False, 0),
-    ("after the third epoch is scored", "mnistpipe.training:predict", 3, True, 2),
+    ("before the first epoch is scored", "mnistpipe.training.loop:predict", 1, False, 0),
+    ("after the third epoch is scored", "mnistpipe.training.loop:predict", 3, True, 2),
     ("before the first checkpoint", SAVE, 1, False, 0),
     ("before the last checkpoint", SAVE, 4, False, 3),
     ("after the second checkpoint", SAVE, 2, True, 2),
@@ -251,10 +146,10 @@ PLACES: list[tuple[str, str, int, bool, int]] = [
     ("before the third checkpoint is moved", "os:replace", 5, False, 2),
     ("after the third checkpoint is moved", "os:replace", 5, True, 3),
     ("in the third curve", HALF_A_WRITE, 6, False, 3),
-    ("before the third epoch is told", "mnistpipe.progress:Progress.epoch", 3, False, 3),
-    ("before the training images are scored", "mnistpipe.trials:predict", 1, False, 4),
-    ("before the validation images are scored", "mnistpipe.trials:predict", 2, False, 4),
-    ("after the test images are scored", "mnistpipe.trials:predict", 3, True, 4),
+    ("before the third epoch is told", "mnistpipe.training.progress:Progress.epoch", 3, False, 3),
+    ("before the training images are scored", "mnistpipe.training.trials:predict", 1, False, 4),
+    ("before the validation images are scored", "mnistpipe.training.trials:predict", 2, False, 4),
+    ("after the test images are scored", "mnistpipe.training.trials:predict", 3, True, 4),
     ("in the whole curve", HALF_A_WRITE, 9, False, 4),
     ("in the model", HALF_A_WRITE, 10, False, 4),
     ("before the model is moved", "os:replace", 10, False, 4),
@@ -288,14 +183,14 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     n_done: int,
     number: int,
 ) -> None:
-    killed = forks.hit(folder, place, call, number, after=after)
+    killed = forks.hit(folder, STAGE, place, call, number, after=after)
     if number == SIGKILL:
         assert (killed.status, killed.stderr) == (-SIGKILL, "")
     else:
         assert (killed.status, killed.stderr) == (128 + number, STOPPED)
         assert not partial_files(folder)
     assert finished_epochs(folder) == n_done
-    assert_goes_on(folder, whole, lambda: forks.run(folder), killed)
+    assert_goes_on(folder, whole, lambda: forks.run(folder, STAGE))
 
 
 def test_a_run_that_is_killed_again_and_again_arrives(
@@ -304,10 +199,10 @@ def test_a_run_that_is_killed_again_and_again_arrives(
     for epoch, place in enumerate((STEP, SAVE, "os:replace", HALF_A_WRITE)):
         # Each attempt gets one epoch further: its first step, save or write is of the next one.
         call = {STEP: STEPS_PER_EPOCH + 1, SAVE: 2, "os:replace": 3, HALF_A_WRITE: 2}[place]
-        killed = forks.hit(folder, place, call)
+        killed = forks.hit(folder, STAGE, place, call)
         assert killed.status == -SIGKILL
         assert finished_epochs(folder) == epoch + 1
-    assert_goes_on(folder, whole, lambda: forks.run(folder), killed)
+    assert_goes_on(folder, whole, lambda: forks.run(folder, STAGE))
 
 
 @pytest.mark.parametrize(
@@ -316,21 +211,27 @@ def test_a_run_that_is_killed_again_and_again_arrives(
     ids=["SIGKILL in a checkpoint", "SIGTERM in an epoch"],
 )
 def test_a_fresh_process_goes_on_where_another_was_killed(
-    folder: Path, whole: dict[str, bytes], place: str, call: int, number: int, n_done: int
+    forks: Forks,
+    folder: Path,
+    whole: dict[str, bytes],
+    place: str,
+    call: int,
+    number: int,
+    n_done: int,
 ) -> None:
-    killed = end(start(folder, "tests.crash", "hit", place, f"{call}", f"{number:d}", *COMMAND))
+    killed = forks.hit(folder, STAGE, place, call, number)
     assert killed.status == (-number if number == SIGKILL else 128 + number)
     assert finished_epochs(folder) == n_done
-    assert_goes_on(folder, whole, lambda: end(start(folder)), killed)
+    assert_goes_on(folder, whole, lambda: end(start(folder, "stages", STAGE)))
 
 
 def test_with_other_parameters_a_run_starts_anew(
     forks: Forks, folder: Path, whole: dict[str, bytes]
 ) -> None:
-    forks.hit(folder, STEP, 2 * STEPS_PER_EPOCH + 1)
+    forks.hit(folder, STAGE, STEP, 2 * STEPS_PER_EPOCH + 1)
     assert finished_epochs(folder) == 2
     change_params(folder, folder / "params.yaml", lr=0.5)
-    again = forks.run(folder)
+    again = forks.run(folder, STAGE)
     assert again.status == 0
     assert again.epochs == [1, 2, 3, 4]
     assert outputs(folder)[MODEL] != whole[MODEL]
@@ -340,7 +241,7 @@ def test_with_other_parameters_a_run_starts_anew(
 def test_a_damaged_checkpoint_is_passed_over(
     forks: Forks, folder: Path, whole: dict[str, bytes]
 ) -> None:
-    forks.hit(folder, STEP, 2 * STEPS_PER_EPOCH + 1)
+    forks.hit(folder, STAGE, STEP, 2 * STEPS_PER_EPOCH + 1)
     (path,) = (folder / CHECKPOINTS).glob("*/*.safetensors")
     content = path.read_bytes()
     damaged = {
@@ -355,24 +256,11 @@ def test_a_damaged_checkpoint_is_passed_over(
     for kind, wrong in damaged.items():
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(wrong)
-        again = forks.run(folder)
+        again = forks.run(folder, STAGE)
         assert (again.status, again.stderr) == (0, ""), kind
         assert again.epochs == [1, 2, 3, 4], kind
         assert outputs(folder) == whole, kind
         assert_tidy(folder)
-
-
-def processes() -> dict[int, int]:
-    """The parent of each living process."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent, *_ = path.read_text(encoding="utf-8").rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        if state != "Z":
-            parents[int(path.parent.name)] = int(parent)
-    return parents
 
 
 def test_workers_end_with_their_parent_and_all_seeds_go_on(forks: Forks, tmp_path: Path) -> None:
@@ -380,23 +268,20 @@ def test_workers_end_with_their_parent_and_all_seeds_go_on(forks: Forks, tmp_pat
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         folders.append(make_folder(tmp_path / name, seeds=[1, 2]))
-        change_params(folders[-1], folders[-1] / "params.yaml", epochs=100)
+        change_params(folders[-1], folders[-1] / "params.yaml", epochs=40)
     undisturbed, folder = folders
-    assert forks.run(undisturbed).status == 0
+    assert forks.run(undisturbed, STAGE).status == 0
 
-    process = start(folder, env=ENVIRONMENT | {"OMP_NUM_THREADS": "2"})  # a worker a thread
+    process = forks.start(folder, STAGE, threads=2)  # a worker a thread
     checkpoints = folder / CHECKPOINTS / STAGE
-    wait_until(
-        lambda: process.poll() is not None or len(list(checkpoints.glob("*.safetensors"))) == 2
-    )
-    workers = [pid for pid, parent in processes().items() if parent == process.pid]
-    process.kill()
-    killed = end(process)  # waits for all that write to its pipes
-    assert killed.status == -SIGKILL
+    wait_until(lambda: process.has_ended() or len(list(checkpoints.glob("*.safetensors"))) == 2)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, SIGKILL)
+    assert process.end().status == -SIGKILL
     assert len(workers) >= 2
-    wait_until(lambda: not set(workers) & set(processes()))
+    wait_until(lambda: not any(map(lives, workers)))
 
-    again = forks.run(folder)
+    again = forks.run(folder, STAGE)
     assert again.status == 0
     assert again.stdout.count(": going on after epoch ") == 2
     assert outputs(folder) == outputs(undisturbed)
@@ -406,48 +291,55 @@ def test_workers_end_with_their_parent_and_all_seeds_go_on(forks: Forks, tmp_pat
 def test_a_second_run_of_a_stage_is_refused_until_the_first_is_gone(
     forks: Forks, folder: Path, whole: dict[str, bytes]
 ) -> None:
-    first = forks.hit(folder, STEP, STEPS_PER_EPOCH + 3, signal.SIGSTOP)
-    assert first.status is None  # it stands still, and holds the lock
-    for second in (forks.run(folder), end(start(folder))):
-        assert (second.status, second.stdout) == (1, "")
-        assert second.stderr == (
-            f"ERROR: {STAGE} is already being run by process {first.pid}; wait for it, "
-            f"or stop it: kill {first.pid}\n"
-        )
-    assert forks.run(folder, "stages.train", "train-augmented").status == 0
+    call = STEPS_PER_EPOCH + 3
+    first = forks.start(folder, STAGE, place=STEP, call=call, after=False, signal=int(SIGSTOP))
+    assert first.end().status is None  # it stands still, and holds the lock
+    second = forks.run(folder, STAGE)
+    assert (second.status, second.stdout) == (1, "")
+    assert second.stderr == (
+        f"ERROR: {STAGE} is already being run by process {first.pid}; wait for it, "
+        f"or stop it: kill {first.pid}\n"
+    )
+    assert forks.run(folder, "train-augmented").status == 0
     os.kill(first.pid, SIGKILL)
-    assert forks.wait(first.pid) == -SIGKILL
+    assert first.end().status == -SIGKILL
     assert finished_epochs(folder) == 1
-    assert_goes_on(folder, whole, lambda: forks.run(folder), first)
+    assert_goes_on(folder, whole, lambda: forks.run(folder, STAGE))
 
 
 @pytest.mark.parametrize("number", [SIGINT, SIGTERM])
 @pytest.mark.parametrize("moment", ["while it imports", "while it trains"])
-def test_a_stop_from_outside_is_one_line(tmp_path: Path, moment: str, number: int) -> None:
+def test_a_stop_from_outside_is_one_line(
+    forks: Forks, tmp_path: Path, moment: str, number: int
+) -> None:
     folder = make_folder(tmp_path)
     change_params(folder, folder / "params.yaml", epochs=10_000)
     (folder / MODEL).parent.mkdir()
     (folder / MODEL).write_bytes(b"from an earlier run")
-    process = start(folder)
-    maps, curve = Path(f"/proc/{process.pid}/maps"), folder / CURVE
-    wait_until(
-        lambda: (
-            process.poll() is not None
-            or (curve.exists() if moment == "while it trains" else "pydantic" in maps.read_text())
-        )
-    )
-    process.send_signal(number)
-    ended = end(process)
+    if moment == "while it imports":
+        fresh = start(folder, "stages", STAGE)
+        maps = Path(f"/proc/{fresh.pid}/maps")
+        wait_until(lambda: fresh.poll() is not None or "pydantic" in maps.read_text())
+        fresh.send_signal(number)
+        ended = end(fresh)
+    else:
+        fork = forks.start(folder, STAGE)
+        wait_until(lambda: fork.has_ended() or (folder / CURVE).exists())
+        os.kill(fork.pid, number)
+        ended = fork.end()
     assert (ended.status, ended.stderr) == (128 + number, STOPPED)
+    assert bool(ended.epochs) == (moment == "while it trains")
     assert finished_epochs(folder) - len(ended.epochs) in (0, 1)
     assert (folder / MODEL).read_bytes() == b"from an earlier run"
     assert not partial_files(folder)
 
 
 def test_a_stop_at_any_import_is_one_line(folder: Path) -> None:
-    """Of about 1,200 imports some twenty, in the stage's own order."""
-    ended = end(start(folder, "tests.crash", "imports", "60", "stages.train"))
-    reports = [json.loads(line) for line in ended.stdout.splitlines()]
+    """Of about 2,000 imports some twenty, in the stage's own order; the run itself is not hit."""
+    ended = end(start(folder, "tests.crash", "100", STAGE))
+    assert (ended.status, ended.stderr, ended.epochs) == (0, "", [1, 2, 3, 4])
+    lines = ended.stdout.splitlines()
+    reports = [json.loads(line) for line in lines if line.startswith("{")]
     assert len(reports) > 10
     for report in reports:
         assert (report["status"], report["said"]) == (128 + report["signal"], STOPPED), report
@@ -473,11 +365,11 @@ def test_a_disk_that_is_full_from_the_start_changes_no_output(
 ) -> None:
     """A limit on the size of files: a part of the first checkpoint is taken, the rest refused."""
     with_old_outputs(folder)
-    ended = forks.run(folder, file_bytes=1000)
+    ended = forks.run(folder, STAGE, file_bytes=1000)
     assert_refused(ended, f"{CHECKPOINTS}/{STAGE}/", "File too large")
     assert set(outputs(folder).values()) == {b"from an earlier run"}
     assert not partial_files(folder)
-    again = forks.run(folder)
+    again = forks.run(folder, STAGE)
     assert again.epochs == [1, 2, 3, 4]
     assert outputs(folder) == whole
 
@@ -486,17 +378,17 @@ def test_a_disk_that_is_full_from_the_start_changes_no_output(
 def test_a_disk_that_is_full_at_the_end_costs_no_epoch(
     forks: Forks, folder: Path, whole: dict[str, bytes], name: str
 ) -> None:
-    killed = forks.hit(folder, "mnistpipe.trials:predict", 1)
+    forks.hit(folder, STAGE, "mnistpipe.training.trials:predict", 1)
     with_old_outputs(folder)
-    ended = forks.run(folder, file_bytes=len(whole[name]) - 1)
+    ended = forks.run(folder, STAGE, file_bytes=len(whole[name]) - 1)
     assert_refused(ended, name, "File too large")
     for other in OUTPUTS[OUTPUTS.index(name) :]:
         assert (folder / other).read_bytes() == b"from an earlier run"
     assert not partial_files(folder)
-    again = forks.run(folder)
+    again = forks.run(folder, STAGE)
     assert again.epochs == []
     assert outputs(folder) == whole
-    assert_tidy(folder, killed=killed)
+    assert_tidy(folder)
 
 
 @pytest.mark.parametrize(
@@ -507,11 +399,11 @@ def test_a_folder_that_is_read_only_costs_no_epoch(
 ) -> None:
     with_old_outputs(folder)
     (folder / read_only).chmod(0o555)
-    ended = forks.run(folder, powerless=True)
+    ended = forks.run(folder, STAGE, powerless=True)
     (folder / read_only).chmod(0o755)
     assert_refused(ended, path, "Permission denied")
     assert (folder / path).read_bytes() == b"from an earlier run"
-    again = forks.run(folder)
+    again = forks.run(folder, STAGE)
     assert again.epochs == []
     assert outputs(folder) == whole
     assert_tidy(folder)
@@ -532,7 +424,7 @@ def test_with_broken_parameters_no_training_starts(
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with_old_outputs(folder)
-    ended = forks.run(folder)
+    ended = forks.run(folder, STAGE)
     assert (ended.status, ended.stdout) == (1, "")
     assert ended.stderr.startswith("ERROR: params.yaml")
     assert sentence in ended.stderr
@@ -543,10 +435,10 @@ def test_with_broken_parameters_no_training_starts(
 
 def test_the_page_about_faults_names_tests_that_exist() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-    named = re.findall(r"`(tests/\w+\.py)::(\w+)`", page)
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
     rows = [line for line in page.splitlines() if line.startswith("| ")][2:]
     assert len(rows) > 20
-    assert all("::" in row for row in rows)
+    assert all(re.search(r"`tests/[\w/]+\.py::\w+`", row) for row in rows)
     for file, test in named:
         source = (ROOT / file).read_text(encoding="utf-8")
         assert f"def {test}(" in source, (file, test)

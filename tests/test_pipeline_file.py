@@ -1,57 +1,43 @@
-"""dvc.yaml against the code: what a stage depends on is what it imports and reads."""
+"""dvc.yaml against the code: what a stage depends on is what its script reaches and reads."""
 
-import ast
+import copy
 import re
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
-from mnistpipe.params import (
-    BEST_STAGE,
-    SWEEP,
-    TRAIN_STAGES,
-    Params,
-    load_params,
-    steps_sweep_stages,
-    sweep_stages,
-    train_stages,
-)
+from mnistpipe.files import sections
+from mnistpipe.files.errors import UserError
+from mnistpipe.study import load_params
+from mnistpipe.training.plan import BEST_STAGE, SWEEP, TRAIN_STAGES, read_training_run
+from stages import __main__ as entry
+from stages import code
 from tests.conftest import ROOT
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()
 }
+SCRIPTS = sorted(path.stem.replace("_", "-") for path in (ROOT / "stages").glob("[!_]*.py"))
+PARAMS_TREE: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 PARAMS = load_params(ROOT / "params.yaml")
 OTHER_SWEEP = "partial-data-steps"
-OTHER_FRACTIONS = PARAMS.partial_data.other_steps.fractions
-OTHER_STAGES = steps_sweep_stages(PARAMS)
+# By stage of the file: what stands for the fraction in its name, and the fractions.
+KEYS = {
+    SWEEP: ("@${key}", [*PARAMS.partial_data.fractions]),
+    OTHER_SWEEP: ("@${item}", [*PARAMS.partial_data.other_steps.fractions]),
+}
 
 
-@cache
-def imported_files(file: Path) -> frozenset[str]:
-    """The project's modules that a module imports, directly or not, and itself."""
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    files = {file.relative_to(ROOT).as_posix()}
-    for name in names:
-        module = ROOT / (name.replace(".", "/") + ".py")
-        if name.split(".")[0] in ("mnistpipe", "stages") and module.exists():
-            files |= imported_files(module)
-    return frozenset(files)
-
-
-def script_of(stage: dict[str, Any]) -> Path:
-    match = re.fullmatch(r"python -m stages\.(\w+)( .*)?", stage["cmd"])
-    assert match is not None, stage["cmd"]
-    return ROOT / "stages" / f"{match[1]}.py"
+def full_names(name: str) -> list[str]:
+    """The stages that an entry of dvc.yaml stands for."""
+    return [f"{name}@{key}" for key in KEYS[name][1]] if name in KEYS else [name]
 
 
 def outputs_of(stage: dict[str, Any]) -> list[str]:
@@ -59,38 +45,101 @@ def outputs_of(stage: dict[str, Any]) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def test_the_import_closure_follows_indirect_and_late_imports() -> None:
-    files = imported_files(ROOT / "stages" / "train.py")
-    assert "mnistpipe/augment.py" in files  # by way of training.py
-    assert "mnistpipe/figures.py" not in files  # an edit of a figure trains nothing
-    assert "mnistpipe/analysis.py" in imported_files(ROOT / "stages" / "analyze.py")
+@cache
+def run_by(stage: str) -> tuple[str, str | None, tuple[object, ...]]:
+    """Script, name and words of what `python -m stages STAGE` would run."""
+    calls = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["stages", stage])
+        patch.setattr(entry, "answer_signals", lambda: None)
+        patch.setattr(entry, "run", lambda *arguments: calls.append(arguments))
+        entry.main()
+    ((call, name),) = calls
+    assert call.func is entry._run_script  # which checks that its code is what DVC knows
+    script, main = call.args
+    assert main.func.__name__ == "main"
+    assert main.func.__module__ == f"stages.{script.replace('-', '_')}"
+    return script, name, main.args
+
+
+def script_of(name: str) -> str:
+    (script,) = {run_by(stage)[0] for stage in full_names(name)}
+    return script
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_code_dependencies_are_the_imported_modules(name: str) -> None:
-    declared = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
-    assert declared == imported_files(script_of(STAGES[name]))
+def test_a_stage_is_run_by_its_name_and_locked_under_it(name: str) -> None:
+    suffix = KEYS[name][0] if name in KEYS else ""
+    assert STAGES[name]["cmd"] == f"python -m stages {name}{suffix}"
+    for stage in full_names(name):
+        script, lock, words = run_by(stage)
+        assert lock == stage
+        assert words == ((stage,) if script == "train" else ())
 
 
-def test_packages_hold_nothing_that_products_depend_on() -> None:
-    """They are imported, too, but are no dependencies of any stage."""
-    tree = ast.parse((ROOT / "mnistpipe" / "__init__.py").read_text(encoding="utf-8"))
-    assert [type(node) for node in tree.body] == [ast.Expr]
-    source = (ROOT / "stages" / "__init__.py").read_text(encoding="utf-8")
-    imported = set(re.findall(r"^(?:from|import) (\w+)", source, re.MULTILINE))
-    assert imported == {"atexit", "os", "signal", "sys", "types"}  # how it ends, and no more
+def test_every_script_is_a_stages() -> None:
+    assert sorted({script_of(name) for name in STAGES}) == SCRIPTS
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_is_locked_under_its_own_name(name: str) -> None:
-    script = script_of(STAGES[name])
-    (call,) = re.findall(r"^    run\((.+)\)$", script.read_text(encoding="utf-8"), re.MULTILINE)
-    assert call == ("main, *sys.argv[1:2]" if script.stem == "train" else f'main, "{name}"')
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "code"])
+def test_a_stage_depends_on_what_the_code_of_its_script_does(name: str) -> None:
+    declared = [dep for dep in STAGES[name]["deps"] if re.match(r"code|mnistpipe|stages", dep)]
+    assert declared == [f"code/{script_of(name)}.txt"]
+
+
+def test_the_first_stage_reads_all_code_and_writes_a_file_for_each_other_script() -> None:
+    name, stage = next(iter(STAGES.items()))
+    assert name == "code"
+    assert stage["deps"] == ["mnistpipe", "stages"]
+    others = [script for script in SCRIPTS if script != "code"]
+    assert sorted(outputs_of(stage)) == [f"code/{script}.txt" for script in others]
+
+
+@pytest.fixture(scope="module")
+def digests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the stage code writes now, by path."""
+    folder = tmp_path_factory.mktemp("digests")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        code.main()
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in (folder / "code").iterdir()
+    }
+
+
+def test_what_is_committed_of_the_code_is_what_it_does_now(digests: dict[str, str]) -> None:
+    assert sorted(digests) == sorted(outputs_of(STAGES["code"]))
+    committed = {
+        path: (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).exists() else None
+        for path in digests
+    }
+    changed = [path for path, text in digests.items() if committed[path] != text]
+    assert not changed, "run: dvc repro code"
+
+
+def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
+    digests: dict[str, str],
+) -> None:
+    reached = {
+        path: {line.split()[0] for line in text.splitlines()} for path, text in digests.items()
+    }
+    train, analyze = reached["code/train.txt"], reached["code/analyze.txt"]
+    assert {"stages/train.py", "mnistpipe/training/views.py"} <= train  # by way of the loop
+    assert "mnistpipe/analysis/features.py" in analyze
+    assert "mnistpipe/report/report.md.j2" in reached["code/report.txt"]
+    figures = {path for paths in reached.values() for path in paths if "figure" in path}
+    assert figures
+    assert not train & figures  # an edit of one trains nothing
+    # What knows all sections would tie every stage to each of them.
+    assert not any("mnistpipe/study.py" in paths for paths in reached.values())
+    assert not any(path.startswith("tests/") for paths in reached.values() for path in paths)
 
 
 @pytest.mark.parametrize(
     ("name", "params"),
     [
+        ("code", []),
         ("fetch-data", ["data"]),
         ("prepare-split", ["prepare-split"]),
         *((stage, [stage]) for stage in TRAIN_STAGES),
@@ -129,68 +178,134 @@ def test_params_are_the_sections_that_the_stage_reads(name: str, params: list[st
     assert STAGES[name].get("params", []) == params
 
 
-def sections_read(script: Path) -> set[str]:
-    """The attributes taken from what `load_params` returns, by name, in a stage's script."""
-    source = script.read_text(encoding="utf-8")
-    assert not re.search(r"= load_params\(\)$", source, re.MULTILINE), "name the section at once"
-    return set(re.findall(r"load_params\(\)\.(\w+)", source)) | set(
-        re.findall(r"(\w+)\(load_params\(\)\)", source)
-    )
+class _Recorder(dict[str, Any]):
+    """The parsed params.yaml, which notes the sections that are taken from it."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        super().__init__(content)
+        self.read: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 (YAML's)
+        self.read.add(key)
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_script_reads_no_other_sections(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reads its sections before it finds out that this folder holds no files to work on."""
+    monkeypatch.chdir(tmp_path)
+    declared = {param.split(".")[0] for param in STAGES[name].get("params", [])}
+    for stage in full_names(name):
+        script, _, words = run_by(stage)
+        recorder = _Recorder(PARAMS_TREE)
+        monkeypatch.setattr(sections, "_read_yaml", lambda _, recorder=recorder: recorder)
+        main = sys.modules[f"stages.{script.replace('-', '_')}"].main
+        if name == "fetch-data":
+            monkeypatch.setattr(sys.modules["stages.fetch_data"], "fetch", lambda *_: "")
+            main(*words)
+        elif name == "code":
+            main(*words)
+        else:
+            with pytest.raises(UserError, match=r"is missing|data/raw"):
+                main(*words)
+        assert recorder.read == declared
 
 
 @pytest.mark.parametrize(
-    ("name", "read"),
+    ("script", "taken"),
     [
-        ("fetch-data", {"data"}),
-        ("prepare-split", {"prepare_split"}),
-        ("train-net", {"training_run"}),
         (
-            "learning-curve",
-            {"sweep_stages", "steps_sweep_stages", "partial_data", "learning_curve"},
+            "learning_curve",
+            {"stages", "steps_stages", "recipe.min_steps", "other_steps.as_half"},
         ),
-        ("analyze", {"analyze"}),
-        ("robustness", {"robustness", "sweep_stages", "steps_sweep_stages"}),
-        ("report", set()),
+        ("robustness", {"stages", "steps_stages"}),
     ],
 )
-def test_scripts_read_no_other_sections(name: str, read: set[str]) -> None:
-    assert sections_read(script_of(STAGES[name])) == read
+def test_of_the_sweeps_section_others_take_what_dvc_knows_of(script: str, taken: set[str]) -> None:
+    """Its stages follow from its fractions and those of `other_steps`."""
+    source = (ROOT / "stages" / f"{script}.py").read_text(encoding="utf-8")
+    assert "sweep = read_section(SWEEP, PartialData)\n" in source
+    assert set(re.findall(r"\bsweep\.(\w+(?:\.(?!values)\w+)?)", source)) == taken
+    assert len(re.findall(r"\bsweep\b(?!\.)", source)) == 1  # it is not handed on as a whole
 
 
-class _Recorder:
-    """Stands for Params and notes which of its sections are read."""
-
-    def __init__(self, params: Params) -> None:
-        self.params, self.read = params, set[str]()
-
-    def __getattr__(self, name: str) -> object:
-        self.read.add(name)
-        value: object = getattr(self.params, name)
-        return value
+def leaves(tree: Any, *path: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 (YAML's)
+    """The path of each single value."""
+    if isinstance(tree, dict | list):
+        pairs = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, value in pairs:
+            yield from leaves(value, *path, key)
+    else:
+        yield path
 
 
-@pytest.mark.parametrize("stage", train_stages(PARAMS))
-def test_a_training_run_reads_its_own_section_alone(stage: str) -> None:
-    recorder = _Recorder(PARAMS)
-    Params.training_run(recorder, stage)  # type: ignore[arg-type]
-    section = stage.partition("@")[0].removesuffix("-steps")
-    assert recorder.read == {section.replace("-", "_")}
+WORDS = ("original", "blur", "adadelta", "rmsprop", "fp32", "bf16", "auto", "quarter", "half")
+
+
+def changed(value: Any) -> list[Any]:  # noqa: ANN401 (YAML's)
+    """Other values of its kind, one of which is allowed in most places."""
+    match value:
+        case bool():
+            return [not value]
+        case int():
+            return [value + 1]
+        case float():
+            return [value * 0.9, value + 0.01]
+        case _:
+            return [word for word in WORDS if word != value]
+
+
+def test_a_training_run_is_decided_by_its_own_params_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever value of params.yaml another one takes the place of, and is allowed there."""
+    tree = copy.deepcopy(PARAMS_TREE)
+    monkeypatch.setattr(sections, "_read_yaml", lambda _: tree)
+    declared = {
+        stage: {re.sub(r"\$\{\w+\}", stage.partition("@")[2], param) for param in entry["params"]}
+        for name, entry in STAGES.items()
+        if script_of(name) == "train"
+        for stage in full_names(name)
+    }
+    assert sorted(declared) == sorted(PARAMS.train_stages)
+    before = {stage: read_training_run(stage) for stage in declared}
+    moved = dict.fromkeys(declared, 0)
+    for *above, last in leaves(PARAMS_TREE):
+        place: Any = tree
+        for key in above:
+            place = place[key]
+        key = ".".join(map(str, (*above, last)))
+        value = place[last]
+        for other in changed(value):
+            place[last] = other
+            for stage, params in declared.items():
+                try:
+                    differs = read_training_run(stage) != before[stage]
+                except UserError:  # it is not allowed there
+                    continue
+                if differs:
+                    moved[stage] += 1
+                    assert any(f"{key}.".startswith(f"{param}.") for param in params), (stage, key)
+        place[last] = value
+    assert min(moved.values()) > 10
 
 
 def test_every_fraction_is_a_point_of_the_learning_curve() -> None:
     deps = STAGES["learning-curve"]["deps"]
     declared = [dep for dep in deps if dep.startswith("metrics/")]
-    stages = [*sweep_stages(PARAMS), *OTHER_STAGES, BEST_STAGE]
+    stages = [*full_names(SWEEP), *full_names(OTHER_SWEEP), BEST_STAGE]
     expected = [f"metrics/{stage}.json" for stage in stages]
-    missing = [f"      - {path}" for path in expected if path not in declared]
+    missing = [f"    - {path}" for path in expected if path not in declared]
     assert not missing, "dvc.yaml, learning-curve, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)
 
 
 def test_every_trained_network_is_scored_for_its_robustness() -> None:
     declared = [dep for dep in STAGES["robustness"]["deps"] if dep.startswith("models/")]
-    expected = [f"models/{stage}.safetensors" for stage in train_stages(PARAMS)]
-    missing = [f"      - {path}" for path in expected if path not in declared]
+    expected = [f"models/{stage}.safetensors" for stage in PARAMS.train_stages]
+    missing = [f"    - {path}" for path in expected if path not in declared]
     assert not missing, "dvc.yaml, robustness, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)
 
@@ -204,10 +319,9 @@ def test_the_other_sweep_is_over_the_fractions_whose_updates_it_changes() -> Non
 
 
 def test_one_name_everywhere() -> None:
-    for stage in [*TRAIN_STAGES, f"{SWEEP}@${{key}}", f"{OTHER_SWEEP}@${{item}}"]:
-        entry = STAGES[stage.partition("@")[0]]
-        assert entry["cmd"] == f"python -m stages.train {stage}"
-        assert outputs_of(entry) == [
+    for name in (*TRAIN_STAGES, SWEEP, OTHER_SWEEP):
+        stage = name + (KEYS[name][0] if name in KEYS else "")
+        assert outputs_of(STAGES[name]) == [
             f"models/{stage}.safetensors",
             f"metrics/{stage}.json",
             f"plots/loss/{stage}.csv",
@@ -220,11 +334,15 @@ def test_every_stage_has_a_description_with_its_time(name: str) -> None:
     assert re.search(r"\((seconds|\d+ minutes?.*)\)$", STAGES[name]["desc"])
 
 
+def test_the_file_can_be_read_at_a_sitting() -> None:
+    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) < 230
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_uncached_outputs_leave_the_run_cache_of_training_on(name: str) -> None:
     """DVC uses no run cache for a stage with an uncached or persistent entry under `outs`."""
     special = [entry for entry in STAGES[name].get("outs", []) if not isinstance(entry, str)]
-    assert bool(special) == (name in ("fetch-data", "report"))
+    assert bool(special) == (name in ("code", "fetch-data", "report"))
 
 
 def test_no_stage_after_prepare_split_reads_the_raw_files() -> None:
@@ -233,11 +351,10 @@ def test_no_stage_after_prepare_split_reads_the_raw_files() -> None:
 
 
 def test_every_file_that_is_read_is_written_by_an_earlier_stage() -> None:
-    written: set[str] = set()
+    written = {"mnistpipe", "stages"}  # by us
     for name, stage in STAGES.items():
-        data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
-        assert not set(data) - written, name
-        keys = {SWEEP: PARAMS.partial_data.fractions, OTHER_SWEEP: OTHER_FRACTIONS}.get(name, [""])
+        assert not set(stage["deps"]) - written, name
+        keys = KEYS[name][1] if name in KEYS else [""]
         written |= {
             re.sub(r"\$\{(key|item)\}", key, out) for out in outputs_of(stage) for key in keys
         }
@@ -245,3 +362,43 @@ def test_every_file_that_is_read_is_written_by_an_earlier_stage() -> None:
 
 def test_the_best_model_is_named_as_an_artifact() -> None:
     assert PIPELINE["artifacts"]["best-model"]["path"] == f"models/{BEST_STAGE}.safetensors"
+
+
+@pytest.mark.parametrize(
+    "file", ["params.yaml", "recipes/tuned/params.yaml", "recipes/smoke/params.yaml"]
+)
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("data.fallback", "null"),
+        ("prepare-split.validation_fraction", "0.21"),
+        ("train-convnet.dropout", "0.31"),
+        ("train-net.lr", "0.0021"),
+        ("train-net.optimizer.weight_decay", "0.031"),
+        ("train-net-augmented.schedule.name", "nothing"),
+        ("partial-data.fractions.half", "0.51"),
+        ("partial-data.recipe.epochs", "33"),
+        ("learning-curve.seed", "3"),
+        ("robustness.seed", "3"),
+    ],
+)
+def test_an_experiment_changes_one_line_of_the_parameters(
+    file: str, key: str, value: str, tmp_path: Path
+) -> None:
+    """`dvc exp run -S KEY=VALUE` leaves comments, styles and all other lines as they are."""
+    before = (ROOT / file).read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(before, encoding="utf-8")
+    apply_overrides(path, [f"{key}={value}"])
+    old, new = before.splitlines(), path.read_text(encoding="utf-8").splitlines()
+    (pair,) = [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]]
+    both = [re.sub(rf"({key.rpartition('.')[2]}:) [^ ,}}]+", r"\1", line).split() for line in pair]
+    assert both[0] == both[1]  # but for the value, and the spaces before a comment
+    if value == "nothing":
+        with pytest.raises(UserError, match=r"schedule\.name should be 'step' or 'one-cycle'"):
+            load_params(path)
+    else:
+        place: Any = load_params(path).model_dump(by_alias=True)
+        for part in key.split("."):
+            place = place[part]
+        assert place == yaml.safe_load(value)

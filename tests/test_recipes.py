@@ -2,10 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from mnistpipe.models import NETWORKS
-from mnistpipe.params import PAIRS, load_params, train_stages
-from mnistpipe.training import count_steps
-from mnistpipe.trials import images_per_epoch
+from mnistpipe.networks.models import NETWORKS
+from mnistpipe.study import load_params
+from mnistpipe.training.loop import count_steps
+from mnistpipe.training.plan import PAIRS
+from mnistpipe.training.recipe import Original
+from mnistpipe.training.trials import images_per_epoch
 from tests.conftest import PARAMS_FILE, ROOT
 from tools.bench import MNIST_TRAINING_IMAGES
 
@@ -19,13 +21,13 @@ def test_there_are_two_recipes() -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
 def test_a_recipe_is_a_whole_study_with_the_same_stages_data_and_questions(path: Path) -> None:
     study, recipe = load_params(PARAMS_FILE), load_params(path)
-    assert train_stages(recipe) == train_stages(study)
+    assert recipe.train_stages == study.train_stages
     assert recipe.partial_data.fractions == study.partial_data.fractions
     for same in ("prepare_split", "analyze", "robustness"):
         assert getattr(recipe, same) == getattr(study, same)
     for without, with_it in PAIRS.values():
-        assert recipe.training_run(without).recipe.views == ("original",)
-        assert recipe.training_run(with_it).recipe.views != ("original",)
+        assert recipe.training_run(without).recipe.views == (Original(name="original"),)
+        assert recipe.training_run(with_it).recipe.views != (Original(name="original"),)
 
 
 def test_the_tuned_study_is_about_mnist_and_the_smoke_test_is_not() -> None:
@@ -38,7 +40,7 @@ def test_the_tuned_study_passes_over_less_than_half_of_the_write_ups_images() ->
 
     def image_passes(path: Path, network: str) -> int:
         params, total = load_params(path), 0
-        for stage in train_stages(params):
+        for stage in params.train_stages:
             wanted = params.training_run(stage)
             recipe, n_examples = wanted.recipe, round(MNIST_TRAINING_IMAGES * wanted.fraction)
             if wanted.steps_of is not None:

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from mnistpipe.augment import blur
-from mnistpipe.evaluation import normalise, to_pixels
-from mnistpipe.models import build_network
-from mnistpipe.params import Recipe, load_params
+from mnistpipe.networks.models import build_network
+from mnistpipe.scoring.scores import normalise, to_pixels
+from mnistpipe.study import load_params
+from mnistpipe.training.recipe import Recipe, Step
+from mnistpipe.training.views import blur
 from tests.conftest import PARAMS_FILE
 from tools.reference import PilImages, plain_network, train_reference
 
@@ -43,8 +44,9 @@ def test_it_learns_what_can_be_learned() -> None:
     images = np.zeros((40, 28, 28), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[4:24, 2 * label : 2 * label + 8] = 255
+    constant = Step(name="step", step_epochs=1, gamma=1.0)
     recipe = PARAMS.train_convnet.model_copy(
-        update={"epochs": 60, "batch_size": 8, "gamma": 1.0, "dropout": 0.0}
+        update={"epochs": 20, "batch_size": 8, "schedule": constant, "dropout": 0.0}
     )
     *_, last = train_reference(images, labels, recipe, 0)
     assert last < 0.05

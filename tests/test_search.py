@@ -5,9 +5,9 @@ import numpy as np
 import optuna
 import pytest
 
-from mnistpipe.artifacts import SPLIT_FILE, write_split
-from mnistpipe.errors import UserError
-from mnistpipe.split import Labelled, Split
+from mnistpipe.data.split import Labelled, Split
+from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.files.errors import UserError
 from tests.conftest import PARAMS_FILE, ROOT
 from tools import search
 

@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,48 +17,22 @@ import pytest
 import torch
 import yaml
 
-from mnistpipe.artifacts import SPLIT_FILE, write_json, write_split
-from mnistpipe.datasets import load_digits
-from mnistpipe.evaluation import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
-from mnistpipe.learning_curve import series_name
-from mnistpipe.model_files import ModelCard, read_model, write_model
-from mnistpipe.models import NETWORKS, ConvNet
-from mnistpipe.params import BEST_STAGE, PAIRS, TRAIN_STAGES, Perturbation
-from mnistpipe.perturb import perturb
-from mnistpipe.split import Labelled, Split, split_dataset
-from stages import STOPPED
+from mnistpipe.data.datasets import load_digits
+from mnistpipe.data.split import Labelled, Split, split_dataset
+from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.files.artifacts import write_json
+from mnistpipe.learning_curve.points import series_name
+from mnistpipe.networks.model_files import ModelCard, read_model, write_model
+from mnistpipe.networks.models import NETWORKS, ConvNet
+from mnistpipe.robustness.params import Perturbation
+from mnistpipe.robustness.perturb import perturb
+from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
+from mnistpipe.training.plan import BEST_STAGE, PAIRS, TRAIN_STAGES
+from stages.__main__ import STOPPED
 from tests.conftest import PARAMS_FILE, ROOT
+from tests.forks import ENVIRONMENT, Ended, Forks, end, start, wait_until
 
-TIMEOUT_S = 120
 SCORED = ("train", "train_split", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Ended:
-    status: int
-    stdout: str
-    stderr: str
-
-
-def start(folder: Path, *words: str, threads: int = 1) -> subprocess.Popen[str]:
-    """On one thread: batches of eight keep no second one busy."""
-    return subprocess.Popen(
-        [sys.executable, "-m", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(threads)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def run_stage(folder: Path, *words: str, threads: int = 1) -> Ended:
-    process = start(folder, *words, threads=threads)
-    try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
-    finally:
-        process.kill()
-    return Ended(process.returncode, stdout, stderr)
 
 
 def write_params(folder: Path, **recipe: object) -> dict[str, Any]:
@@ -135,28 +108,31 @@ class Trained:
         return list(csv.DictReader(content.splitlines()))
 
 
-def train_twice(stage: str, parent: Path, split: Split) -> Trained:
+def train_twice(stage: str, parent: Path, split: Split, forks: Forks) -> Trained:
+    """In a fresh process, and in one that shares nothing with it but what it does."""
     runs = []
-    for name in ("first", "again"):
+    for name in ("fresh", "fork"):
         folder = parent / name
         folder.mkdir()
         write_params(folder)
         write_split(folder / SPLIT_FILE, split)
-        runs.append((run_stage(folder, "stages.train", stage), contents(folder)))
+        fresh = name == "fresh"
+        ended = end(start(folder, "stages", stage)) if fresh else forks.run(folder, stage)
+        assert ended.status == 0, ended.stderr
+        runs.append((ended, contents(folder)))
     (ended, files), (_, files_again) = runs
-    assert ended.status == 0, ended.stderr
     return Trained(stage, ended, files, files_again)
 
 
 @pytest.fixture(scope="module")
-def convnet(tmp_path_factory: pytest.TempPathFactory, small: Split) -> Trained:
-    return train_twice("train-convnet", tmp_path_factory.mktemp("convnet"), small)
+def convnet(tmp_path_factory: pytest.TempPathFactory, small: Split, forks: Forks) -> Trained:
+    return train_twice("train-convnet", tmp_path_factory.mktemp("convnet"), small, forks)
 
 
 @pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory, small: Split) -> Trained:
+def net(tmp_path_factory: pytest.TempPathFactory, small: Split, forks: Forks) -> Trained:
     """With all three views."""
-    return train_twice(BEST_STAGE, tmp_path_factory.mktemp("net"), small)
+    return train_twice(BEST_STAGE, tmp_path_factory.mktemp("net"), small, forks)
 
 
 @pytest.fixture(params=["convnet", "net"])
@@ -235,13 +211,14 @@ def test_another_process_writes_the_same_bytes(trained: Trained) -> None:
     assert trained.files == trained.files_again
 
 
+@pytest.mark.slow
 def test_of_several_seeds_the_first_is_kept_and_all_are_scored(
-    convnet: Trained, tmp_path: Path, small: Split
+    forks: Forks, convnet: Trained, tmp_path: Path, small: Split
 ) -> None:
     """In two processes with a thread each, while the runs above had one for themselves."""
     write_params(tmp_path, seeds=[1, 2])
     write_split(tmp_path / SPLIT_FILE, small)
-    ended = run_stage(tmp_path, "stages.train", convnet.stage, threads=2)
+    ended = forks.run(tmp_path, convnet.stage, threads=2)
     assert (ended.status, ended.stderr) == (0, "")
     lines = sorted(line.partition(", training loss")[0] for line in ended.stdout.splitlines())
     assert lines == [f"train-convnet, seed {seed}: epoch {n}/2" for seed in (1, 2) for n in (1, 2)]
@@ -264,11 +241,11 @@ def test_of_several_seeds_the_first_is_kept_and_all_are_scored(
         assert both[name]["accuracy_sd"] == pytest.approx(difference / 2**0.5)
 
 
-def test_the_other_sweep_takes_as_many_updates_as_the_half(folder: Path) -> None:
+def test_the_other_sweep_takes_as_many_updates_as_the_half(forks: Forks, folder: Path) -> None:
     """To within a pass over its images in each epoch."""
     runs = {}
     for stage in ("partial-data@half", "partial-data-steps@quarter"):
-        ended = run_stage(folder, "stages.train", stage)
+        ended = forks.run(folder, stage)
         assert (ended.status, ended.stderr) == (0, "")
         runs[stage] = json.loads((folder / f"metrics/{stage}.json").read_text())
     half, quarter = runs.values()
@@ -280,13 +257,13 @@ def test_the_other_sweep_takes_as_many_updates_as_the_half(folder: Path) -> None
 
 
 def test_the_test_images_change_nothing_about_the_model(
-    convnet: Trained, tmp_path: Path, small: Split
+    forks: Forks, convnet: Trained, tmp_path: Path, small: Split
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, small.test.images.shape, dtype=np.uint8)
     write_params(tmp_path)
     scrambled = replace(small, test=Labelled(noise, small.test.labels[::-1].copy()))
     write_split(tmp_path / SPLIT_FILE, scrambled)
-    assert run_stage(tmp_path, "stages.train", convnet.stage).status == 0
+    assert forks.run(tmp_path, convnet.stage).status == 0
     files = contents(tmp_path)
     for name in (f"models/{convnet.stage}.safetensors", f"plots/loss/{convnet.stage}.csv"):
         assert files[name] == convnet.files[name]
@@ -297,41 +274,75 @@ def test_the_test_images_change_nothing_about_the_model(
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["train-network"], ["'train-network' is not a train stage", "train-net-augmented"]),
-        ([], ["python -m stages.train train-net"]),
+        (
+            ["train-network"],
+            ["'train-network' is not a train stage", "train-net-augmented, partial-data@"],
+        ),
+        (["train"], ["'train' is not a train stage"]),
+        (
+            ["partial-data@tenth"],
+            ["'partial-data@tenth' is not a train stage", "train-net-augmented, partial-data@"],
+        ),
+        ([], ["python -m stages train-net"]),
+        (["train-net", "train-convnet"], ["Name one stage"]),
     ],
-    ids=["wrong stage", "no stage"],
+    ids=["wrong stage", "script", "wrong fraction", "no stage", "two stages"],
 )
-def test_a_train_stage_has_to_be_named(folder: Path, words: list[str], parts: list[str]) -> None:
+def test_a_stage_has_to_be_named(
+    forks: Forks, folder: Path, words: list[str], parts: list[str]
+) -> None:
     before = contents(folder)
-    assert_one_sentence(run_stage(folder, "stages.train", *words), *parts)
+    assert_one_sentence(forks.run(folder, *words), *parts)
     assert contents(folder) == before
 
 
-def test_without_a_split_nothing_is_trained(folder: Path) -> None:
+@pytest.mark.parametrize("words", [(), ("nonsense",), ("__main__",)])
+def test_a_tool_has_to_be_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+    tools = sorted(path.stem for path in (ROOT / "tools").glob("[!_]*.py"))
+    ended = end(start(tmp_path, "tools", *words))
+    assert_one_sentence(ended, f"Name one tool: {', '.join(tools)}.")
+    assert ended.stdout == ""
+
+
+def test_importing_the_entry_points_changes_nothing_about_the_process() -> None:
+    """Neither how it answers signals nor its environment: that is for when they are run."""
+    code = """
+import os, signal, sys
+sys.argv[0] = "-m"
+state = lambda: (os.environ.copy(), [signal.getsignal(each) for each in signal.valid_signals()])
+before = state()
+import stages.__main__, tools.__main__
+assert state() == before
+stages.__main__.answer_signals()
+assert state() != before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=ENVIRONMENT)
+
+
+def test_without_a_split_nothing_is_trained(forks: Forks, folder: Path) -> None:
     (folder / SPLIT_FILE).unlink()
     before = contents(folder)
-    ended = run_stage(folder, "stages.train", "train-net")
+    ended = forks.run(folder, "train-net")
     assert_one_sentence(ended, "data/split.npz is missing; run: dvc repro prepare-split")
     assert contents(folder) == before
 
 
-def test_a_wrong_parameter_stops_a_stage_before_it_starts(folder: Path) -> None:
+def test_a_wrong_parameter_stops_a_stage_before_it_starts(forks: Forks, folder: Path) -> None:
     params = write_params(folder)
     params["train-net"]["batch_size"] = 1
     rewrite(folder, params)
     before = contents(folder)
-    ended = run_stage(folder, "stages.train", "train-net")
+    ended = forks.run(folder, "train-net")
     assert_one_sentence(ended, "train-net.batch_size should be greater than or equal to 2, not 1.")
     assert contents(folder) == before
 
 
-def test_a_fraction_has_to_leave_an_example_of_each_class(folder: Path) -> None:
+def test_a_fraction_has_to_leave_an_example_of_each_class(forks: Forks, folder: Path) -> None:
     params = write_params(folder)
     params["partial-data"]["fractions"]["eighth"] = 0.001
     rewrite(folder, params)
     before = contents(folder)
-    ended = run_stage(folder, "stages.train", "partial-data@eighth")
+    ended = forks.run(folder, "partial-data@eighth")
     assert_one_sentence(ended, "partial-data.fractions.eighth 0.001", "no example of class 0")
     assert contents(folder) == before
 
@@ -354,31 +365,31 @@ POINTS = [*(f"partial-data@{name}" for name in ("half", "quarter", "eighth", "si
 OTHER_POINTS = [f"partial-data-steps@{name}" for name in ("quarter", "eighth", "sixteenth")]
 
 
-def test_a_missing_point_of_the_learning_curve_is_named(folder: Path) -> None:
+def test_a_missing_point_of_the_learning_curve_is_named(forks: Forks, folder: Path) -> None:
     write_points(folder, dict.fromkeys([*POINTS, *OTHER_POINTS, BEST_STAGE], "MNIST"))
     for missing in ("partial-data@eighth", "partial-data-steps@quarter"):
         path = folder / f"metrics/{missing}.json"
         content = path.read_bytes()
         path.unlink()
         before = contents(folder)
-        ended = run_stage(folder, "stages.learning_curve")
+        ended = forks.run(folder, "learning-curve")
         assert_one_sentence(ended, f"metrics/{missing}.json", "run: dvc repro")
         assert contents(folder) == before
         path.write_bytes(content)
 
 
-def test_the_learning_curve_is_a_table_a_figure_and_metrics(folder: Path) -> None:
+def test_the_learning_curve_is_a_table_a_figure_and_metrics(forks: Forks, folder: Path) -> None:
     params = write_params(folder)
     params["learning-curve"]["bootstrap"] = 100
     rewrite(folder, params)
     sixteenth_first = [*POINTS[::-1], BEST_STAGE, *OTHER_POINTS]
     write_points(folder, dict.fromkeys(sixteenth_first, "MNIST"))
-    ended = run_stage(folder, "stages.learning_curve")
+    ended = forks.run(folder, "learning-curve")
     assert (ended.status, ended.stderr) == (0, "")
     rows = list(csv.DictReader((folder / "plots/learning-curve.csv").read_text().splitlines()))
     assert [(row["name"], row["series"]) for row in rows] == [
         *((name, series_name(0)) for name in ("sixteenth", "eighth", "quarter", "half", "full")),
-        *((name, "at least 4000 updates") for name in ("half", "quarter", "eighth", "sixteenth")),
+        *((name, "at least 4,000 updates") for name in ("half", "quarter", "eighth", "sixteenth")),
     ]
     assert list(rows[0])[:5] == ["name", "examples", "training_error", "test_error", "dataset"]
     assert (rows[0]["updates"], rows[0]["test_error"]) == ("1000", "0.049")
@@ -395,19 +406,21 @@ def test_the_learning_curve_is_a_table_a_figure_and_metrics(folder: Path) -> Non
     assert metrics["fit"]  # 1 % of mistakes more or less: no matter whether it tells a law
 
 
-def test_the_points_of_a_learning_curve_are_of_one_data_set(folder: Path) -> None:
+def test_the_points_of_a_learning_curve_are_of_one_data_set(forks: Forks, folder: Path) -> None:
     write_points(folder, dict.fromkeys([*POINTS, *OTHER_POINTS], "MNIST") | {BEST_STAGE: "digits"})
     before = contents(folder)
-    ended = run_stage(folder, "stages.learning_curve")
+    ended = forks.run(folder, "learning-curve")
     assert_one_sentence(ended, "different data sets (MNIST, digits)")
     assert contents(folder) == before
 
 
-def test_another_network_than_the_best_is_not_analysed(folder: Path, small: Split) -> None:
+def test_another_network_than_the_best_is_not_analysed(
+    forks: Forks, folder: Path, small: Split
+) -> None:
     card = ModelCard("convnet", 0.5, small.title, PIXEL_MEAN, PIXEL_STD)
     write_model(folder / f"models/{BEST_STAGE}.safetensors", ConvNet(), card)
     before = contents(folder)
-    ended = run_stage(folder, "stages.analyze")
+    ended = forks.run(folder, "analyze")
     assert_one_sentence(ended, f"models/{BEST_STAGE}.safetensors holds a convnet", "a net trained")
     assert contents(folder) == before
 
@@ -429,10 +442,12 @@ CONDITIONS: list[tuple[Perturbation, int]] = [
 ]
 
 
-def test_robustness_scores_every_network_under_every_condition(folder: Path, small: Split) -> None:
+def test_robustness_scores_every_network_under_every_condition(
+    forks: Forks, folder: Path, small: Split
+) -> None:
     networks = write_networks(folder, small.title)
     before = contents(folder)
-    ended = run_stage(folder, "stages.robustness")
+    ended = forks.run(folder, "robustness")
     assert (ended.status, ended.stderr) == (0, "")
     after = contents(folder)
     assert set(after) - set(before) == {
@@ -449,18 +464,18 @@ def test_robustness_scores_every_network_under_every_condition(folder: Path, sma
     assert metrics["dataset"] == small.title
     assert set(metrics["accuracy"]) == set(networks)
     assert set(metrics["augmentation"]) == {"convnet", "net"}
-    run_stage(folder, "stages.robustness")
+    forks.run(folder, "robustness")
     assert contents(folder) == after  # byte for byte
 
 
 def test_robustness_is_what_the_library_says_of_the_test_images(
-    folder: Path, small: Split, convnet: Trained
+    forks: Forks, folder: Path, small: Split, convnet: Trained
 ) -> None:
     """Of the one network that was trained: a fresh one says the same of all images."""
     write_networks(folder, small.title)
     path = folder / "models/train-convnet.safetensors"
     path.write_bytes(convnet.files["models/train-convnet.safetensors"])
-    assert run_stage(folder, "stages.robustness").status == 0
+    assert forks.run(folder, "robustness").status == 0
     rows = csv.DictReader((folder / "plots/robustness.csv").read_text().splitlines())
     errors = {
         (row["perturbation"], int(row["strength"])): int(row["errors"])
@@ -483,51 +498,62 @@ def test_robustness_is_what_the_library_says_of_the_test_images(
     assert gain == pytest.approx(accuracies[1] - accuracies[0])
 
 
-def test_a_missing_network_is_named_before_anything_is_scored(folder: Path, small: Split) -> None:
+def test_another_fraction_is_another_network_and_another_point(
+    forks: Forks, folder: Path, small: Split
+) -> None:
+    """What it takes in dvc.yaml besides is tested in the clone."""
+    params = write_params(folder)
+    params["partial-data"]["fractions"]["two-fifths"] = 0.4
+    params["robustness"] |= {"blur_passes": [0, 2], "turn_degrees": [0, 30]}
+    rewrite(folder, params)
+    write_points(folder, dict.fromkeys([*POINTS, *OTHER_POINTS, BEST_STAGE], small.title))
+    write_networks(folder, small.title)
+    new = "partial-data@two-fifths"
+    for stage in (new, "learning-curve", "robustness"):
+        ended = forks.run(folder, stage)
+        assert (ended.status, ended.stderr) == (0, "")
+    n_examples = json.loads((folder / f"metrics/{new}.json").read_text())["examples"]
+    assert n_examples == pytest.approx(0.4 * len(small.train), abs=5)
+    curve = csv.DictReader((folder / "plots/learning-curve.csv").read_text().splitlines())
+    assert [row["examples"] for row in curve if row["name"] == "two-fifths"] == [str(n_examples)]
+    scored = csv.DictReader((folder / "plots/robustness.csv").read_text().splitlines())
+    assert sum(row["stage"] == new for row in scored) == 4
+
+
+def test_a_missing_network_is_named_before_anything_is_scored(
+    forks: Forks, folder: Path, small: Split
+) -> None:
     write_networks(folder, small.title)
     (folder / "models/partial-data@eighth.safetensors").unlink()
     before = contents(folder)
-    ended = run_stage(folder, "stages.robustness")
+    ended = forks.run(folder, "robustness")
     assert_one_sentence(ended, "models/partial-data@eighth.safetensors is missing", "dvc repro")
     assert contents(folder) == before
 
 
-def test_robustness_is_asked_of_networks_for_this_data_set(folder: Path, small: Split) -> None:
+def test_robustness_is_asked_of_networks_for_this_data_set(
+    forks: Forks, folder: Path, small: Split
+) -> None:
     write_networks(folder, "MNIST")
-    ended = run_stage(folder, "stages.robustness")
+    ended = forks.run(folder, "robustness")
     assert_one_sentence(ended, "trained on MNIST where", f"trained on {small.title} should be")
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """A process started in the background may ignore Ctrl-C, and its children then do so, too."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, handler)
-
-
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_training_ends_with_a_sentence_and_keeps_what_it_has(
-    folder: Path, number: signal.Signals, status: int
+    forks: Forks, folder: Path, number: signal.Signals, status: int
 ) -> None:
     write_params(folder, epochs=10_000)
     before = contents(folder)
     curve = folder / "plots/loss/train-convnet.csv"
-    process = start(folder, "stages.train", "train-convnet")
-    try:
-        deadline = time.monotonic() + TIMEOUT_S
-        while not curve.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        ended = run_stage(folder, "stages.train", "train-convnet")
-        assert_one_sentence(ended, "train-convnet is already being run", f"kill {process.pid}")
-        process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
-    finally:
-        process.kill()
-    assert process.returncode == status
-    assert stderr.strip() == STOPPED.strip()
-    assert "train-convnet: epoch 1/10000, " in stdout
+    process = forks.start(folder, "train-convnet")
+    wait_until(lambda: curve.exists() or process.has_ended())
+    second = forks.run(folder, "train-convnet")
+    assert_one_sentence(second, "train-convnet is already being run", f"kill {process.pid}")
+    os.kill(process.pid, number)
+    ended = process.end()
+    assert (ended.status, ended.stderr) == (status, STOPPED)
+    assert ended.stdout.startswith("train-convnet: epoch 1/10000, ")
     after = contents(folder)
     curve_bytes = after.pop("plots/loss/train-convnet.csv")
     assert curve_bytes.endswith(b"\n")  # whole, as far as it goes
@@ -536,9 +562,9 @@ def test_a_stopped_training_ends_with_a_sentence_and_keeps_what_it_has(
     assert checkpoint.suffix == ".safetensors"
 
 
-def test_what_is_left_of_a_run_is_removed_when_it_is_through(folder: Path) -> None:
+def test_what_is_left_of_a_run_is_removed_when_it_is_through(forks: Forks, folder: Path) -> None:
     left = folder / ".mnistpipe/checkpoints/train-convnet/other-parameters.safetensors"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"")
-    assert run_stage(folder, "stages.train", "train-convnet").status == 0
+    assert forks.run(folder, "train-convnet").status == 0
     assert not left.parent.exists()

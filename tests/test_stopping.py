@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
@@ -14,27 +14,30 @@ import psutil
 import pytest
 import yaml
 
-from mnistpipe.artifacts import SPLIT_FILE, write_split
-from mnistpipe.locks import only_one
-from mnistpipe.split import Split
-from stages import STOPPED
-from tests.conftest import PARAMS_FILE, ROOT
+from mnistpipe.data.split import Split
+from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.files.locks import only_one
+from stages.__main__ import STOPPED
+from tests.conftest import PARAMS_FILE
+from tests.forks import ENVIRONMENT, TIMEOUT_S, Forks, lives, wait_until
 
 pytestmark = pytest.mark.faults
 
-TIMEOUT_S = 300  # under load, too
-# A stage in small: imported as `python -m` does it, then at work, with something to tidy up.
+# A stage in small: run as `python -m stages` does it, then at work, with something to tidy up.
 AT_WORK = """
 import sys, time
-sys.argv[0] = "-m"
-import stages
-stages.tidy_up_when_stopped()
-try:
-    print("at work", flush=True)
-    time.sleep(60)
-finally:
-    print("tidying up", flush=True)
-    time.sleep(float(sys.argv[1]))
+from stages.__main__ import answer_signals, run
+
+def work():
+    try:
+        print("at work", flush=True)
+        time.sleep(60)
+    finally:
+        print("tidying up", flush=True)
+        time.sleep(float(sys.argv[1]))
+
+answer_signals()
+run(work)
 """
 # In the place of DVC, with a stage below it that says when it is at work.
 DVC = """
@@ -51,13 +54,13 @@ sys.exit(subprocess.run([sys.executable, "-c", stage]).returncode)
 
 @contextmanager
 def started(
-    folder: Path, *words: str, sigint: signal.Handlers = signal.SIG_DFL, threads: int = 1
+    folder: Path, *words: str, sigint: signal.Handlers = signal.SIG_DFL
 ) -> Iterator[subprocess.Popen[str]]:
     """A process in a group of its own, as a terminal makes it; nothing outlives the block."""
     process = subprocess.Popen(
         [sys.executable, *words],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(threads)},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -71,13 +74,6 @@ def started(
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def read_line(process: subprocess.Popen[str]) -> str:
@@ -123,7 +119,7 @@ def test_who_ignores_ctrl_c_from_the_start_goes_on_doing_so(tmp_path: Path) -> N
 def test_a_stage_that_still_imports_is_stopped_with_one_line(
     tmp_path: Path, number: Signals
 ) -> None:
-    with started(tmp_path, "-v", "-m", "stages.train", "train-net") as process:
+    with started(tmp_path, "-v", "-m", "stages", "train-net") as process:
         assert process.stderr is not None
         # Python's -v tells of each import when it begins.
         lines = iter(process.stderr.readline, "")
@@ -133,23 +129,25 @@ def test_a_stage_that_still_imports_is_stopped_with_one_line(
         assert (process.wait(TIMEOUT_S), said) == (128 + number, [STOPPED])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_networks_that_train_side_by_side_are_stopped_with_one_line(
-    tmp_path: Path, split: Split, times: int
+    forks: Forks, tmp_path: Path, split: Split, times: int
 ) -> None:
     params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
     params["train-convnet"] |= {"epochs": 10_000, "min_steps": 0, "batch_size": 8, "seeds": [1, 2]}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     write_split(tmp_path / SPLIT_FILE, split)
-    with started(tmp_path, "-m", "stages.train", "train-convnet", threads=2) as process:
-        wait_until((tmp_path / "plots/loss/train-convnet.csv").exists)
-        workers = psutil.Process(process.pid).children(recursive=True)
-        assert len(workers) >= 2
-        for _ in range(times):
-            os.killpg(process.pid, SIGINT)
-            time.sleep(0.05)
-        assert end_of(process) == (130, STOPPED)
-        wait_until(lambda: not any(worker.is_running() for worker in workers))
+    process = forks.start(tmp_path, "train-convnet", threads=2)
+    wait_until(lambda: process.has_ended() or (tmp_path / "plots/loss/train-convnet.csv").exists())
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) >= 2
+    for _ in range(times):  # as a terminal does: to all of them
+        os.killpg(process.pid, SIGINT)
+        time.sleep(0.05)
+    ended = process.end()
+    assert (ended.status, ended.stderr) == (130, STOPPED)
+    wait_until(lambda: not any(map(lives, workers)))
 
 
 @pytest.fixture
@@ -162,18 +160,18 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_kill_stops_make_repro_with_all_that_it_started(study: Path, jobs: str) -> None:
-    with started(study, "-m", "tools.repro", "--jobs", jobs) as process:
+    with started(study, "-m", "tools", "repro", "--jobs", jobs) as process:
         wait_until((study / "at-work").exists)
         below = psutil.Process(process.pid).children(recursive=True)
         assert len(below) == 2
         process.send_signal(SIGTERM)
         assert end_of(process) == (143, "")
-        assert not any(each.is_running() for each in below)
+        assert not any(map(lives, below))
 
 
 def test_make_repro_runs_once_at_a_time(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(study)
-    with only_one("make repro"), started(study, "-m", "tools.repro") as process:
+    with only_one("make repro"), started(study, "-m", "tools", "repro") as process:
         assert end_of(process) == (
             1,
             f"ERROR: make repro is already being run by process {os.getpid()}; wait for it, or "
@@ -188,13 +186,13 @@ def test_a_stage_runs_once_at_a_time_and_the_dead_hold_no_lock(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes(PARAMS_FILE.read_bytes())
     hold = (
-        "import time; from mnistpipe.locks import only_one\n"
+        "import time; from mnistpipe.files.locks import only_one\n"
         "with only_one('prepare-split'): print('held', flush=True); time.sleep(60)"
     )
     with started(tmp_path, "-c", hold) as holder:
         assert read_line(holder) == "held"
         for _ in range(2):  # a refused one takes nothing away
-            with started(tmp_path, "-m", "stages.prepare_split") as process:
+            with started(tmp_path, "-m", "stages", "prepare-split") as process:
                 assert end_of(process) == (
                     1,
                     f"ERROR: prepare-split is already being run by process {holder.pid}; wait for "

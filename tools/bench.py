@@ -1,10 +1,10 @@
-"""Time the training engine against a plain loop: python -m tools.bench.
+"""Time the training engine against a plain loop: python -m tools bench.
 
 Every measurement is a process of its own, and the two sides take turns. Both train the same
 network by the same recipe on scikit-learn's digits, repeated, with the same number of threads: ours
 on four times as many, so that both take about as long. Validation is left out of both. The plain
 loop runs on the processor, as it does in most notebooks of its day, even where ours finds a GPU.
-The threads of both wait for each other as briefly as those of a stage (see `stages`).
+The threads of both wait for each other as briefly as those of a stage (see `stages.__main__`).
 
 The last line printed is one JSON object.
 """
@@ -29,14 +29,15 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnistpipe.engine import Engine, start_engine
-from mnistpipe.errors import UserError
-from mnistpipe.evaluation import Examples
-from mnistpipe.models import build_network
-from mnistpipe.params import TRAIN_STAGES, Recipe, load_params, train_stages
-from mnistpipe.split import Labelled
-from mnistpipe.training import Training, fit
-from stages.cli import run
+from mnistpipe.data.split import Labelled
+from mnistpipe.files.errors import UserError
+from mnistpipe.networks.models import build_network
+from mnistpipe.scoring.scores import Examples
+from mnistpipe.study import load_params
+from mnistpipe.training.engine import Engine, start_engine
+from mnistpipe.training.loop import Training, fit
+from mnistpipe.training.plan import TRAIN_STAGES
+from mnistpipe.training.recipe import Recipe
 
 MNIST_TRAINING_IMAGES = 51_000  # without the validation set
 TRIAL_IMAGES = 640  # enough to tell how many images make a measurement of the wanted length
@@ -104,7 +105,7 @@ def main() -> None:
 
 def save_digits(folder: Path) -> Path:
     """Write what is trained on to a file: scikit-learn would count in a measurement's memory."""
-    from mnistpipe.datasets import load_digits  # noqa: PLC0415 (measurements run without it)
+    from mnistpipe.data.datasets import load_digits  # noqa: PLC0415 (measurements run without it)
 
     train = load_digits().train
     file = folder / "digits.npz"
@@ -211,7 +212,7 @@ def _in_a_process(
         "n_workers": n_workers,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tools.bench", "--measure", json.dumps(request)],
+        [sys.executable, "-m", "tools", "bench", "--measure", json.dumps(request)],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -298,7 +299,7 @@ def _whole_study(results: dict[str, dict[str, float]]) -> dict[str, float]:
     """Image passes of all train stages on MNIST, and the time that both sides need for them."""
     params = load_params()
     passes, reference_s, ours_s = 0.0, 0.0, 0.0
-    for stage in train_stages(params):
+    for stage in params.train_stages:
         wanted = params.training_run(stage)
         recipe, fraction = wanted.recipe, wanted.steps_of or wanted.fraction
         # The sweeps train what train-net-augmented trains.
@@ -333,7 +334,3 @@ def _machine() -> str:
     name = str(torch.cpu.get_capabilities().get("cpu_name", "processor"))
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else name
     return f"{device}, {os.cpu_count()} cores, PyTorch {torch.__version__}"
-
-
-if __name__ == "__main__":
-    run(main)

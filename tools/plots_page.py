@@ -1,4 +1,4 @@
-"""Give `dvc plots show` a page that carries its scripts: python -m tools.plots_page.
+"""Give `dvc plots show` a page that carries its scripts: python -m tools plots_page.
 
 DVC's own page loads Vega from the network and stays blank without it. The page is made on
 each machine, from the scripts that vl-convert brings along, and set in .dvc/config.local.
@@ -43,7 +43,3 @@ def main() -> None:
         [sys.executable, "-m", "dvc", "config", "--local", "plots.html_template", PAGE.name],
         check=True,
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Bring README.md up to date with the last run: python -m tools.readme.
+"""Bring README.md up to date with the last run: python -m tools readme.
 
 The results table is made from metrics/summary.json, the pictures are copied into docs/. After the
 tuned study, its summary is kept for the table's column, and README.md is left as it is.
@@ -7,11 +7,11 @@ tuned study, its summary is kept for the table's column, and README.md is left a
 import re
 from pathlib import Path
 
-from mnistpipe.artifacts import read_json, write_bytes
-from mnistpipe.errors import UserError
-from mnistpipe.params import load_params
-from mnistpipe.report import MNIST, Metrics, results_table
-from stages.cli import run
+from mnistpipe.files.artifacts import read_json, write_bytes
+from mnistpipe.files.errors import UserError
+from mnistpipe.report.page import write_results
+from mnistpipe.report.summary import MNIST, Metrics
+from mnistpipe.study import load_params
 
 README = Path("README.md")
 SUMMARY = Path("metrics/summary.json")
@@ -47,7 +47,7 @@ def main() -> None:
 def both_recipes(summary: Metrics) -> str:
     """The results table, with the tuned recipe's accuracies if that study has been run."""
     tuned = read_json(TUNED_SUMMARY) if TUNED_SUMMARY.exists() else None
-    return results_table(summary, tuned)
+    return write_results(summary, tuned)
 
 
 def with_results(text: str, table: str) -> str:
@@ -59,7 +59,3 @@ def with_results(text: str, table: str) -> str:
     if text.count(START) != 1 or text.count(END) != 1 or not re.search(pattern, text, re.DOTALL):
         raise UserError(f"{README} should hold the lines '{START.strip()}' and '{END}' once each.")
     return re.sub(pattern, lambda _: f"{START}{table}\n{END}", text, flags=re.DOTALL)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -5,6 +5,7 @@ each image, fp32, PyTorch's default allocator, memory layout and optimizer loop.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from numpy import ndarray
@@ -14,9 +15,11 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from mnistpipe.errors import UserError
-from mnistpipe.evaluation import PIXEL_MEAN, PIXEL_STD
-from mnistpipe.params import Recipe
+from mnistpipe.files.errors import UserError
+from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD
+from mnistpipe.training.recipe import Affine, Blur, Original, Recipe, Rotation, Step, View
+
+_NOT_CLASSIC = "The plain loop trains by the write-up's recipe alone: restore params.yaml."
 
 
 class PilImages(Dataset[tuple[Tensor, int]]):
@@ -25,17 +28,7 @@ class PilImages(Dataset[tuple[Tensor, int]]):
     def __init__(self, images: ndarray, labels: ndarray, recipe: Recipe) -> None:
         """Images are grey levels 0..255, (n, 28, 28)."""
         to_input = [transforms.ToTensor(), transforms.Normalize((PIXEL_MEAN,), (PIXEL_STD,))]
-        # The binomial kernel [1 4 6 4 1] / 16 has a standard deviation of one pixel.
-        blur = transforms.GaussianBlur(kernel_size=5, sigma=1.0)
-        rotation = transforms.RandomRotation(
-            recipe.rotation_degrees or 0.0, transforms.InterpolationMode.BILINEAR
-        )
-        of_view = {
-            "original": to_input,
-            "blur": [blur, *to_input],
-            "rotation": [rotation, *to_input],
-        }
-        self._views = [transforms.Compose(of_view[view]) for view in recipe.views]
+        self._views = [transforms.Compose(_augment(view) + to_input) for view in recipe.views]
         self._images = images
         self._labels = labels.tolist()
 
@@ -47,6 +40,20 @@ class PilImages(Dataset[tuple[Tensor, int]]):
         """As torchvision's MNIST: a PIL image is made, then transformed."""
         image = Image.fromarray(self._images[index])
         return torch.stack([view(image) for view in self._views]), self._labels[index]
+
+
+def _augment(view: View) -> list[Any]:
+    """Torchvision's transforms, which work on one PIL image."""
+    match view:
+        case Original():
+            return []
+        case Blur():  # the binomial kernel [1 4 6 4 1] / 16 has a standard deviation of one pixel
+            return [transforms.GaussianBlur(kernel_size=5, sigma=1.0)]
+        case Rotation():
+            bilinear = transforms.InterpolationMode.BILINEAR
+            return [transforms.RandomRotation(view.degrees, bilinear)]
+        case Affine():
+            raise UserError(_NOT_CLASSIC)
 
 
 def plain_network(recipe: Recipe) -> nn.Module:
@@ -87,24 +94,22 @@ def train_reference(
         UserError: for a recipe that classic loops do not have.
 
     """
+    schedule, optimizer_params = recipe.schedule, recipe.optimizer
     if (
-        (recipe.schedule, recipe.weight_averaging, recipe.affine) != ("step", None, None)
-        or recipe.optimizer == "adamw"
-        or recipe.label_smoothing + recipe.weight_decay > 0
+        not isinstance(schedule, Step)
+        or optimizer_params.name == "adamw"
+        or recipe.weight_averaging is not None
+        or recipe.label_smoothing + optimizer_params.weight_decay > 0
     ):
-        raise UserError(
-            "The plain loop trains by the write-up's recipe alone: restore params.yaml."
-        )
+        raise UserError(_NOT_CLASSIC)
     torch.manual_seed(1)
     network = plain_network(recipe)
     optimizer: torch.optim.Optimizer
-    if recipe.optimizer == "adadelta":
+    if optimizer_params.name == "adadelta":
         optimizer = torch.optim.Adadelta(network.parameters(), lr=recipe.lr)
     else:
         optimizer = torch.optim.RMSprop(network.parameters(), lr=recipe.lr)
-    schedule = torch.optim.lr_scheduler.StepLR(
-        optimizer, recipe.step_epochs or 1, recipe.gamma or 1
-    )
+    rate = torch.optim.lr_scheduler.StepLR(optimizer, schedule.step_epochs, schedule.gamma)
     loader = DataLoader(
         PilImages(images, labels, recipe),
         batch_size=recipe.batch_size,
@@ -124,5 +129,5 @@ def train_reference(
             optimizer.step()
             total += loss.item() * len(repeated)
             count += len(repeated)
-        schedule.step()
+        rate.step()
         yield total / count

@@ -1,4 +1,4 @@
-"""Reproduce the study: python -m tools.repro [--jobs N | STAGE ...].
+"""Reproduce the study: python -m tools repro [--jobs N | STAGE ...].
 
 Checks the whole of params.yaml, since DVC runs no stage for a section that it does not know;
 asks for MNIST again while a fallback is in its place; then leaves the work to DVC.
@@ -18,11 +18,10 @@ from types import FrameType
 
 import psutil
 
-from mnistpipe.datasets import RAW, SOURCE_FILE, read_source
-from mnistpipe.errors import UserError
-from mnistpipe.locks import only_one
-from mnistpipe.params import Params, load_params, train_stages
-from stages.cli import run
+from mnistpipe.data.datasets import RAW, SOURCE_FILE, read_source
+from mnistpipe.files.errors import UserError
+from mnistpipe.files.locks import only_one
+from mnistpipe.study import Params, load_params
 
 DVC = [sys.executable, "-m", "dvc"]
 ANALYSES = ("analyze", "robustness", "learning-curve")
@@ -66,10 +65,11 @@ def _wait_for_dvc_when_stopped(stopped_by: list[int]) -> None:
 def _reproduce(params: Params, jobs: int, stages: list[str], stopped_by: list[int]) -> int:
     status = 0
     if params.data.dataset == "mnist" and _holds_a_fallback():
-        status = _dvc(["repro", "--force", "--single-item", "fetch-data"])
+        again = ["repro", "--force", "--single-item", "fetch-data"]
+        status = _dvc(["repro", "code"]) or _dvc(again)  # by the code as it is now
     if jobs > 1 and status == 0:
         trainings = sorted(
-            train_stages(params),
+            params.train_stages,
             key=lambda stage: _rough_cost(params, stage),
             reverse=True,  # the longest first, so that none is left to run alone at the end
         )
@@ -144,7 +144,3 @@ def at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"should be a whole number from 1, not '{text}'")
     return int(text)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,4 +1,4 @@
-"""Search a train stage's hyperparameters: python -m tools.search STAGE [--trials N] ...
+"""Search a train stage's hyperparameters: python -m tools search STAGE [--trials N] ...
 
 Optuna proposes values around those of params.yaml, each is trained on a part of the training
 split, and the error on the validation set decides; the test set is never looked at. A search
@@ -11,15 +11,17 @@ import hashlib
 from pathlib import Path
 
 import optuna
+import pandas as pd
 
-from mnistpipe.artifacts import SPLIT_FILE, read_split, write_csv
-from mnistpipe.engine import start_engine
-from mnistpipe.errors import UserError
-from mnistpipe.evaluation import Examples
-from mnistpipe.params import Recipe, load_params, train_stages
-from mnistpipe.split import Split, subset
-from mnistpipe.training import Training, fit
-from stages.cli import run
+from mnistpipe.data.split import Split, subset
+from mnistpipe.data.split_file import SPLIT_FILE, read_split
+from mnistpipe.files.errors import UserError
+from mnistpipe.files.tables import write_table
+from mnistpipe.scoring.scores import Examples
+from mnistpipe.study import load_params
+from mnistpipe.training.engine import start_engine
+from mnistpipe.training.loop import Training, fit
+from mnistpipe.training.recipe import Affine, OneCycle, Recipe, View
 from tools.repro import at_least_one
 
 STORAGE = Path(".mnistpipe/search")
@@ -28,7 +30,7 @@ STORAGE = Path(".mnistpipe/search")
 def main() -> None:
     """Search, then write every trial into a table and print the best."""
     parser = argparse.ArgumentParser(description="Search a train stage's hyperparameters.")
-    parser.add_argument("stage", choices=train_stages(load_params()))
+    parser.add_argument("stage", choices=load_params().train_stages)
     parser.add_argument("--trials", type=at_least_one, default=20, help="how many more to run")
     parser.add_argument("--fraction", type=_share, default=0.25, help="of the training split")
     parser.add_argument("--epochs", type=at_least_one, default=8, help="of each trial")
@@ -37,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = load_params().training_run(arguments.stage).recipe
     recipe = _changed(recipe, {"epochs": arguments.epochs, "min_steps": 0})
-    if recipe.schedule != "one-cycle":
+    if not isinstance(recipe.schedule, OneCycle):
         raise UserError("The search is for one-cycle recipes, such as recipes/tuned/params.yaml.")
     split = read_split()
 
@@ -64,12 +66,12 @@ def main() -> None:
         raise UserError("No trial reached its last epoch; search around a smaller lr.")
     finished = [trial for trial in study.trials if trial.value is not None]
     if arguments.table is not None:
-        names = list(study.best_params)
         rows = [
-            [trial.number, trial.state.name.lower(), trial.value, *map(trial.params.get, names)]
+            {"trial": trial.number, "state": trial.state.name.lower()}
+            | {"validation_error": trial.value, **trial.params}
             for trial in finished
         ]
-        write_csv(arguments.table, ["trial", "state", "validation_error", *names], rows)
+        write_table(arguments.table, pd.DataFrame(rows))
     print(f"best of {len(finished)}: {study.best_value:.2%} of the validation set wrong with")
     for key, value in study.best_params.items():
         print(f"  {key}: {value:.4g}")
@@ -77,14 +79,15 @@ def main() -> None:
 
 def _values(recipe: Recipe) -> dict[str, float]:
     """What the search may change, as it stands in the recipe."""
-    values = {
+    affine = [view for view in recipe.views if isinstance(view, Affine)]
+    return {
         "lr": recipe.lr,
         "batch_size": recipe.batch_size,
         "dropout": recipe.dropout,
         "label_smoothing": recipe.label_smoothing,
-        "weight_decay": recipe.weight_decay,
+        "weight_decay": recipe.optimizer.weight_decay,
+        **{key: value for view in affine for key, value in view if key != "name"},
     }
-    return values | (recipe.affine.model_dump() if recipe.affine else {})
 
 
 def _propose(trial: optuna.Trial, recipe: Recipe) -> Recipe:
@@ -95,16 +98,25 @@ def _propose(trial: optuna.Trial, recipe: Recipe) -> Recipe:
         ),
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2),
-        "weight_decay": trial.suggest_float("weight_decay", 0.001, 1.0, log=True),
+        "optimizer": {
+            "name": recipe.optimizer.name,
+            "weight_decay": trial.suggest_float("weight_decay", 0.001, 1.0, log=True),
+        },
+        "views": tuple(_propose_view(trial, view) for view in recipe.views),
     }
-    if recipe.affine is not None:
-        fields["affine"] = {
-            "degrees": trial.suggest_float("degrees", 0.0, 25.0),
-            "translation": trial.suggest_float("translation", 0.0, 0.2),
-            "scale": trial.suggest_float("scale", 0.0, 0.3),
-            "shear": trial.suggest_float("shear", 0.0, 0.4),
-        }
     return _changed(recipe, fields)
+
+
+def _propose_view(trial: optuna.Trial, view: View) -> dict[str, object]:
+    if not isinstance(view, Affine):
+        return view.model_dump()
+    return {
+        "name": view.name,
+        "degrees": trial.suggest_float("degrees", 0.0, 25.0),
+        "translation": trial.suggest_float("translation", 0.0, 0.2),
+        "scale": trial.suggest_float("scale", 0.0, 0.3),
+        "shear": trial.suggest_float("shear", 0.0, 0.4),
+    }
 
 
 def _validation_error(
@@ -140,7 +152,3 @@ def _share(text: str) -> float:
 
 def _changed(recipe: Recipe, fields: dict[str, object]) -> Recipe:
     return type(recipe).model_validate(recipe.model_dump() | fields)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,0 +1,1 @@
+"""What the best network learned."""

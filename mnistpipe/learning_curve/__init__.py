@@ -1,0 +1,1 @@
+"""The error against the number of training examples."""

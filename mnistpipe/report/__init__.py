@@ -1,0 +1,1 @@
+"""The study's summary and its report."""

@@ -1,0 +1,106 @@
+"""REPORT.md and README's table of results as text, from the templates beside this file.
+
+What is said, and in which order, stands in the templates, which are Markdown with names in it; what
+the names stand for is computed by the modules beside this one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
+
+from mnistpipe.report.augmentation import perturbed_accuracies, robust_by_pair
+from mnistpipe.report.corrections import corrected_numbers
+from mnistpipe.report.curve import learning_curve
+from mnistpipe.report.formats import FILTERS
+from mnistpipe.report.runs import find_spike, gather_runs, precisions, read_test_scores
+from mnistpipe.report.summary import MNIST, Metrics
+from mnistpipe.scoring.significance import LEVEL, Difference
+
+_TEMPLATES = Path(__file__).parent
+
+
+def write_report(
+    summary: Metrics,
+    blur_losses: Sequence[float],
+    answers: Mapping[str, Difference],
+    augmentation: Metrics,
+) -> str:
+    """REPORT.md as text.
+
+    Args:
+        summary: from `summarise`.
+        blur_losses: validation loss after each epoch of train-augmented.
+        answers: by network, the difference between the runs of its pair in `PAIRS`.
+        augmentation: from the metrics of robustness: by network, perturbation and strength, what
+            augmentation changes on the same images.
+
+    """
+    results = _results(summary)
+    return _render(
+        "report.md.j2",
+        **results,
+        several_seeds=any(run.n_seeds > 1 for run in results["runs"]),
+        data=summary["data"],
+        precisions=precisions(summary),
+        answers=answers,
+        perturbed=perturbed_accuracies(summary["robustness"]),
+        robust=robust_by_pair(summary["robustness"], augmentation),
+        curve=learning_curve(summary, comparable=_comparable(summary)),
+        spike=find_spike(blur_losses),
+        corrected=corrected_numbers(summary),
+    )
+
+
+def write_results(summary: Metrics, tuned: Metrics | None = None) -> str:
+    """The table of results: test accuracy and loss of each run, the write-up's beside ours.
+
+    On another data set than MNIST there is nothing to compare with, and no difference is shown.
+    `tuned`, the summary of another recipe, adds its accuracies.
+    """
+    return _render("results.md.j2", **_results(summary, tuned)).removesuffix("\n")
+
+
+def _results(summary: Metrics, tuned: Metrics | None = None) -> dict[str, Any]:
+    """What stands in results.md.j2, and the runs once more for the report."""
+    runs = gather_runs(summary, comparable=_comparable(summary))
+    scores = read_test_scores(tuned) if tuned else {}
+    return {
+        "runs": runs,
+        "comparable": _comparable(summary),
+        "level": LEVEL,
+        "tuned": {run.stage: scores.get(run.stage) for run in runs} if tuned else None,
+    }
+
+
+def _comparable(summary: Metrics) -> bool:
+    return bool(summary["data"]["dataset"] == MNIST)
+
+
+def _render(template: str, **values: object) -> str:
+    """Raises jinja2.UndefinedError if the template names what is not among the values."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # noqa: S701 (Markdown)
+        undefined=StrictUndefined,
+        finalize=lambda value: "n/a" if value is None else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {name: _unless_none(show) for name, show in FILTERS.items()}
+    return environment.get_template(template).render(values)
+
+
+def _unless_none(show: Callable[..., str]) -> Callable[..., str | None]:
+    """A filter that lets None through, for the template to show as n/a."""
+
+    @wraps(show)
+    def shown(value: object, *settings: object) -> str | None:
+        if isinstance(value, Undefined):
+            str(value)  # raises the error that names it
+        return None if value is None else show(value, *settings)
+
+    return shown

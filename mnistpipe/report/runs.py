@@ -1,0 +1,170 @@
+"""Our runs beside the write-up's: what the tables with a row for each run hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnistpipe.report.summary import Metrics
+from mnistpipe.report.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH
+from mnistpipe.scoring.significance import CountDifference, compare_counts, wilson_interval
+from mnistpipe.training.plan import STEPS_SWEEP, SWEEP
+
+
+@dataclass(frozen=True)
+class Score:
+    """A run on a set of images; where it has several seeds, means over them.
+
+    Attributes:
+        accuracy: share of the images that are classified correctly.
+        sd: its standard deviation over seeds, where there are several.
+        loss: mean negative log-likelihood per image.
+        errors: how many images are classified wrongly.
+        count: number of images.
+
+    """
+
+    accuracy: float
+    sd: float | None
+    loss: float
+    errors: int | float
+    count: int
+
+    @property
+    def right(self) -> int | float:
+        """How many images are classified correctly."""
+        return self.count - self.errors
+
+
+@dataclass(frozen=True)
+class Run:
+    """One of our runs, beside the write-up's; what is not comparable is None.
+
+    Attributes:
+        stage: its name in dvc.yaml.
+        name: what the write-up calls the run, if it has it, else the stage.
+        examples: number of training images.
+        test: its score on the test images.
+        interval: Wilson's 95 % interval of that accuracy, as shares.
+        n_seeds: how many networks it is the mean of.
+        settled: first epoch whose validation loss is at most 1 % above the lowest.
+        their_accuracy: the write-up's share of the test images.
+        their_loss: the write-up's test loss.
+        their_settled: the epoch around which the write-up saw the loss settle.
+        accuracy_gain: ours minus theirs, as a share.
+        loss_gain: ours minus theirs.
+        difference: what chance makes of the two numbers of errors.
+
+    """
+
+    stage: str
+    name: str
+    examples: int
+    test: Score
+    interval: tuple[float, float]
+    n_seeds: int
+    settled: int
+    their_settled: int | None
+    their_accuracy: float | None = None
+    their_loss: float | None = None
+    accuracy_gain: float | None = None
+    loss_gain: float | None = None
+    difference: CountDifference | None = None
+
+
+@dataclass(frozen=True)
+class Spike:
+    """The validation loss with blur around the epoch where the write-up saw it rise.
+
+    Attributes:
+        epoch: that epoch.
+        epochs: the one before, itself, and the one after.
+        losses: after these; None if the run ended before the last of them.
+
+    """
+
+    epoch: int
+    epochs: tuple[int, int, int]
+    losses: tuple[float, float, float] | None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the loss is higher there than before and after."""
+        if self.losses is None:
+            return False
+        before, at, after = self.losses
+        return at > before and at > after
+
+
+def gather_runs(summary: Metrics, *, comparable: bool) -> list[Run]:
+    """Every run but those with other numbers of updates, which the write-up does not have.
+
+    `comparable` says whether the write-up's numbers are of the same data set.
+    """
+    return [
+        _beside_the_write_up(stage, run, comparable=comparable)
+        for stage, run in _runs(summary).items()
+    ]
+
+
+def read_score(score: Metrics) -> Score:
+    """A score from the metrics of a run."""
+    errors, count = score["errors"], score["count"]
+    return Score(score["accuracy"], score.get("accuracy_sd"), score["loss"], errors, count)
+
+
+def read_test_scores(summary: Metrics) -> dict[str, Score]:
+    """Each run's score on the test images, by its stage's name."""
+    return {stage: read_score(run["test"]) for stage, run in _runs(summary).items()}
+
+
+def precisions(summary: Metrics) -> dict[str, list[str]]:
+    """The stages that were trained in each precision."""
+    stages: dict[str, list[str]] = {}
+    for stage, run in (_runs(summary) | _sweep(summary, STEPS_SWEEP)).items():
+        stages.setdefault(run["precision"], []).append(stage)
+    return stages
+
+
+def find_spike(losses: Sequence[float]) -> Spike:
+    """From the validation loss after each epoch of the run with blur."""
+    epoch = REPORTED_SPIKE_EPOCH
+    epochs = (epoch - 1, epoch, epoch + 1)
+    if len(losses) < epochs[-1]:
+        return Spike(epoch, epochs, None)
+    before, at, after = (losses[each - 1] for each in epochs)
+    return Spike(epoch, epochs, (before, at, after))
+
+
+def _beside_the_write_up(stage: str, run: Metrics, *, comparable: bool) -> Run:
+    test = read_score(run["test"])
+    reported = REPORTED.get(stage)
+    compared: dict[str, Any] = {}
+    if reported and comparable:
+        compared = {
+            "their_accuracy": reported.accuracy,
+            "their_loss": reported.loss,
+            "accuracy_gain": test.accuracy - reported.accuracy,
+            "loss_gain": test.loss - reported.loss,
+            "difference": compare_counts(reported.errors, test.errors, test.count),
+        }
+    return Run(
+        stage=stage,
+        name=reported.run if reported else stage,
+        examples=run["examples"],
+        test=test,
+        interval=wilson_interval(test.errors, test.count),
+        n_seeds=len(run["test"]["by_seed"]),
+        settled=run["convergence_epoch"],
+        their_settled=REPORTED_CONVERGENCE.get(stage),
+        **compared,
+    )
+
+
+def _runs(summary: Metrics) -> dict[str, Metrics]:
+    """Each run's part of the summary, by its stage's name."""
+    runs = {name: part for name, part in summary.items() if name.startswith("train-")}
+    return runs | _sweep(summary, SWEEP)
+
+
+def _sweep(summary: Metrics, sweep: str) -> dict[str, Metrics]:
+    return {f"{sweep}@{name}": run for name, run in summary[sweep].items()}

@@ -1,0 +1,55 @@
+"""The study's summary: what the report and its readers take of all metrics."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Metrics = Mapping[str, Any]
+MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
+# What the summary takes of each run's metrics.
+ROBUSTNESS_KEYS = ("accuracy", "augmentation")
+ANALYSIS_KEYS = ("confusion_diagonal", "mistakes", "neighbours", "classes")
+RUN_KEYS = (
+    "examples",
+    "steps",
+    "precision",
+    "convergence_epoch",
+    "train",
+    "train_split",
+    "validation",
+    "test",
+)
+CURVE_KEYS = ("min_steps", "other_min_steps", "fit", "examples_for")
+
+
+def summarise(
+    sizes: Metrics,
+    runs: Mapping[str, Metrics],
+    curve: Metrics,
+    analysis: Metrics,
+    robustness: Metrics,
+) -> dict[str, Any]:
+    """All metrics in one tree, nested by stage.
+
+    Args:
+        sizes: of prepare-split: the data set's title and the sizes of its parts.
+        runs: of each train stage, by its name.
+        curve: of learning-curve, with those of both sweeps over parts of the data.
+        analysis: of analyze.
+        robustness: of robustness; of it, the accuracies.
+
+    """
+    return {
+        "data": dict(sizes),
+        **{stage: _select(run) for stage, run in runs.items()},
+        "partial-data": {
+            name: _select(run) for name, run in curve["points"].items() if name != "full"
+        },
+        "partial-data-steps": {name: _select(run) for name, run in curve["other_steps"].items()},
+        "learning-curve": {key: curve[key] for key in CURVE_KEYS},
+        "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
+        "robustness": robustness["accuracy"],
+    }
+
+
+def _select(run: Metrics) -> dict[str, Any]:
+    return {key: run[key] for key in RUN_KEYS}

@@ -1,0 +1,1 @@
+"""What blur and rotation do to the networks."""

@@ -1,0 +1,78 @@
+"""The networks' robustness as a figure."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mnistpipe.files.figure_style import ORDERED, TEST_COLOUR, TRAINING_COLOUR, label_shares
+from mnistpipe.robustness.measure import Measurement
+from mnistpipe.robustness.params import Perturbation
+from mnistpipe.scoring.significance import wilson_interval
+from mnistpipe.training.plan import BEST_STAGE, PAIRS
+
+
+def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure:
+    """Test error against blur and rotation: above the four runs, below the parts of the data.
+
+    Bars are Wilson's 95 % intervals. On the logarithmic axis, no error at all is half an image.
+    """
+    stages = dict.fromkeys(measurement.stage for measurement in measurements)
+    rows = (
+        ("all of the data", [stage for stage in stages if "@" not in stage]),
+        ("parts of the data", [BEST_STAGE, *(stage for stage in stages if "@" in stage)]),
+    )
+    columns: tuple[tuple[Perturbation, str], ...] = (
+        ("blur", "blur (passes of the 5x5 kernel)"),
+        ("rotation", "rotation to either side (degrees)"),
+    )
+    styles = _styles_of_stages(stages)
+    figure = Figure(figsize=(9.6, 7.2), layout="constrained")
+    figure.suptitle(f"Test error on blurred and on turned images, with 95 % intervals\n{dataset}")
+    grid = figure.subplots(2, 2, sharex="col", sharey=True)
+    for cells, (heading, shown) in zip(grid, rows, strict=True):
+        for axes, (perturbation, label) in zip(cells, columns, strict=True):
+            for stage in shown:
+                series = [
+                    measurement
+                    for measurement in measurements
+                    if (measurement.stage, measurement.perturbation) == (stage, perturbation)
+                ]
+                _draw_strengths(axes, series, {"label": stage, **styles[stage]})
+            axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
+            axes.set_xticks([measurement.strength for measurement in series])
+            label_shares(axes, (1.0, 2.0, 5.0))
+            axes.label_outer()
+        cells[-1].legend(title=heading, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _draw_strengths(axes: Axes, series: Sequence[Measurement], style: Mapping[str, Any]) -> None:
+    strengths = [measurement.strength for measurement in series]
+    shown = np.array([max(measurement.errors, 0.5) / measurement.count for measurement in series])
+    accuracies = [wilson_interval(measurement.errors, measurement.count) for measurement in series]
+    low, high = 1 - np.array(accuracies)[:, ::-1].T
+    bars = np.clip([shown - low, high - shown], 0, None)
+    axes.errorbar(strengths, shown, yerr=bars, capsize=2, elinewidth=1, **style)
+
+
+def _styles_of_stages(stages: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A network has one colour, dashed without augmentation; a part of the data has its own."""
+    styles: dict[str, dict[str, Any]] = {}
+    for (without, with_it), colour in zip(
+        PAIRS.values(), (TRAINING_COLOUR, TEST_COLOUR), strict=True
+    ):
+        styles[without] = {"color": colour, "fmt": "o--", "markerfacecolor": "white"}
+        styles[with_it] = {"color": colour, "fmt": "s-"}
+    parts = [stage.split("@") for stage in stages if "@" in stage]
+    sweeps, names = (list(dict.fromkeys(words)) for words in zip(*parts, strict=True))
+    colours = mpl.colormaps[ORDERED](np.linspace(0.1, 0.85, len(names)))
+    lines = itertools.cycle(("^-", "v:", "D-."))
+    for sweep, line in zip(sweeps, lines, strict=False):
+        for name, colour in zip(names, colours, strict=True):
+            styles[f"{sweep}@{name}"] = {"color": colour, "fmt": line}
+    return styles

@@ -1,0 +1,155 @@
+"""Score a network: predict once, then count."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
+
+from mnistpipe.data.split import Labelled
+from mnistpipe.networks.models import Classifier
+
+# Mean and standard deviation of MNIST's training pixels, as in PyTorch's MNIST example.
+PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+BATCH_SIZE = 1000  # of images that are scored, as in the write-up
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images with their labels, wholly in memory on one device.
+
+    Attributes:
+        images: grey levels 0..255, (n, 28, 28).
+        labels: class numbers 0..9, (n,).
+
+    """
+
+    images: UInt8[Tensor, "n 28 28"]
+    labels: Int[Tensor, " n"]
+
+    @classmethod
+    def on(cls, device: torch.device, part: Labelled) -> "Examples":
+        """A part of the split, copied to a device; on the processor it is shared."""
+        images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+        return cls(images.to(device), labels.to(device))
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says about each image of a set: logits and the features they come from."""
+
+    logits: Float[Tensor, "n 10"]
+    features: Float[Tensor, "n f"]
+
+    @property
+    def labels(self) -> Int[Tensor, " n"]:
+        """The most probable class of each image."""
+        return self.logits.argmax(dim=1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Loss and errors over a whole set.
+
+    Attributes:
+        accuracy: share of the images that are classified correctly.
+        loss: mean negative log-likelihood per image, in nats.
+        errors: number of images that are classified wrongly.
+        count: number of images.
+
+    """
+
+    accuracy: float
+    loss: float
+    errors: int
+    count: int
+
+
+def to_pixels(images: UInt8[Tensor, "n 28 28"]) -> Float[Tensor, "n 1 28 28"]:
+    """Grey levels 0..255 as a batch of one-channel images in 0..1."""
+    return images.unsqueeze(1).float() / 255
+
+
+def normalise(pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 1 28 28"]:
+    """Pixels in 0..1 as the networks take them."""
+    return (pixels - PIXEL_MEAN) / PIXEL_STD
+
+
+@torch.inference_mode()
+def predict(
+    network: Classifier,
+    images: UInt8[Tensor, "n 28 28"] | Float[Tensor, "n 1 28 28"],
+    batch_size: int = BATCH_SIZE,
+) -> Predictions:
+    """Run the network over all images, in order, in evaluation mode and single precision.
+
+    The network is handed back in the mode in which it came.
+
+    Args:
+        network: on the images' device.
+        images: grey levels 0..255, or pixels in 0..1.
+        batch_size: images at a time; changes memory and speed, not the result.
+
+    """
+    was_training = network.training
+    network.eval()
+    batches = []
+    for batch in torch.split(images, batch_size):
+        pixels = batch if batch.is_floating_point() else to_pixels(batch)
+        batches.append(network.features(normalise(pixels)))
+    features = torch.cat(batches)
+    logits = network.fc2(features)
+    network.train(was_training)
+    return Predictions(logits, features)
+
+
+def score(logits: Float[Tensor, "n 10"], labels: Int[Tensor, " n"]) -> Score:
+    """Count over the whole set; log-probabilities are logits, too.
+
+    Raises ValueError for an empty set, which has no accuracy.
+    """
+    count = len(labels)
+    if count == 0:
+        raise ValueError("an empty set has no score")
+    loss = F.cross_entropy(logits.double(), labels).item()
+    errors = int((logits.argmax(dim=1) != labels).sum())
+    return Score(accuracy=(count - errors) / count, loss=loss, errors=errors, count=count)
+
+
+def average(scores: Mapping[int, Score]) -> dict[str, Any]:
+    """Means over the seeds, and with two or more the standard deviation of the accuracy.
+
+    As a tree of plain numbers under words, which is what DVC compares: each seed's own score
+    stands below `by_seed`, as `seed-1` and so on.
+    """
+    accuracies = [score.accuracy for score in scores.values()]
+    errors = fmean(score.errors for score in scores.values())
+    spread = {"accuracy_sd": stdev(accuracies)} if len(scores) > 1 else {}
+    return {
+        "accuracy": fmean(accuracies),
+        **spread,
+        "loss": fmean(score.loss for score in scores.values()),
+        "errors": int(errors) if errors.is_integer() else errors,
+        "count": next(iter(scores.values())).count,
+        "by_seed": {
+            f"seed-{seed}": {"accuracy": own.accuracy, "loss": own.loss, "errors": own.errors}
+            for seed, own in scores.items()
+        },
+    }
+
+
+def predict_arrays(
+    network: Classifier, images: UInt8[ndarray, "n 28 28"]
+) -> tuple[Float[ndarray, "n 10"], Float[ndarray, "n f"]]:
+    """Logits and features of all images as arrays, computed on the processor."""
+    predictions = predict(network, torch.from_numpy(images))
+    return predictions.logits.numpy(), predictions.features.numpy()

@@ -1,0 +1,66 @@
+"""The whole of params.yaml, put together from the sections that stand beside the code.
+
+For whoever looks at the study as a whole: the tools and the tests. A stage reads its own section by
+its own model, so that a new section for one stage is no change for the others.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from mnistpipe.analysis.params import Analyze
+from mnistpipe.data.params import Data, PrepareSplit
+from mnistpipe.files.sections import PARAMS_FILE, Section, read_sections
+from mnistpipe.learning_curve.params import LearningCurve
+from mnistpipe.robustness.params import Robustness
+from mnistpipe.training.plan import (
+    TRAIN_STAGES,
+    PartialData,
+    TrainingRun,
+    train_stages,
+    whole_data_run,
+)
+from mnistpipe.training.recipe import TrainSection
+
+
+class Params(Section):
+    """All sections; the fields' aliases are their names in the file."""
+
+    data: Data
+    prepare_split: PrepareSplit = Field(alias="prepare-split")
+    train_convnet: TrainSection = Field(alias="train-convnet")
+    train_augmented: TrainSection = Field(alias="train-augmented")
+    train_net: TrainSection = Field(alias="train-net")
+    train_net_augmented: TrainSection = Field(alias="train-net-augmented")
+    partial_data: PartialData = Field(alias="partial-data")
+    learning_curve: LearningCurve = Field(alias="learning-curve")
+    analyze: Analyze
+    robustness: Robustness
+
+    @model_validator(mode="after")
+    def _networks_fit_the_stages_names(self) -> "Params":
+        for stage in TRAIN_STAGES:
+            self.training_run(stage)
+        return self
+
+    @property
+    def train_stages(self) -> list[str]:
+        """The names of all stages that train."""
+        return train_stages(self.partial_data)
+
+    def training_run(self, stage: str) -> TrainingRun:
+        """What the train stage of this name in dvc.yaml is about.
+
+        Raises UserError if there is no such stage.
+        """
+        if stage in TRAIN_STAGES:
+            return whole_data_run(stage, getattr(self, stage.replace("-", "_")))
+        return self.partial_data.training_run(stage)
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check the whole file.
+
+    Raises UserError with a sentence for each thing that is wrong, naming the key.
+    """
+    return read_sections(Params, path)

@@ -1,0 +1,293 @@
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection, PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from numpy import ndarray
+
+from mnistpipe.analysis.features import Mistakes, Neighbours, find_neighbours
+from mnistpipe.analysis.figures import (
+    draw_confusion,
+    draw_embedding,
+    draw_kernels,
+    draw_mistakes,
+    draw_neighbours,
+)
+from mnistpipe.data.split import Labelled, Split
+from mnistpipe.files.figure_style import CLASS_COLOURS, TEST_COLOUR
+from tests.figures import (
+    LONG_TITLE,
+    assert_is_a_png_of_its_size,
+    assert_names_its_data_set,
+    assert_no_text_is_cut,
+    assert_tick_labels_are_apart,
+    draw,
+    laid_out,
+    lines_seen,
+)
+
+
+@pytest.fixture
+def test_set(split: Split) -> Labelled:
+    """Fifty random images; their labels are 0 to 9 in turn."""
+    return split.test
+
+
+def random_images(n: int) -> Labelled:
+    images = np.random.default_rng(3).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+    return Labelled(images, np.arange(n) % 10)
+
+
+def mistakes_at(indices: Sequence[int]) -> Mistakes:
+    """As if each image had been taken for the class after its own."""
+    chosen = np.array(indices, dtype=np.int64)
+    return Mistakes(chosen, (chosen + 1) % 10, np.linspace(1.0, 0.35, len(chosen)))
+
+
+def confusion_counts() -> ndarray:
+    counts = np.diag(np.arange(960, 1060, 10))
+    counts[3, 5], counts[9, 4] = 10, 1000
+    return counts
+
+
+def neighbours_figure(test: Labelled, dataset: str, count: int = 8) -> Figure:
+    neighbours = find_neighbours(test.images.reshape(len(test), -1) / np.float32(255), count)
+    return draw_neighbours(test, np.arange(10), neighbours, dataset, share=0.9137)
+
+
+FIGURES: dict[str, Callable[[str], Figure]] = {
+    "mistakes": lambda dataset: draw_mistakes(
+        random_images(50), mistakes_at(range(47)), 25, dataset
+    ),
+    "no mistakes": lambda dataset: draw_mistakes(random_images(50), mistakes_at([]), 25, dataset),
+    "kernels": lambda dataset: draw_kernels(random_kernels(), dataset),
+    "confusion": lambda dataset: draw_confusion(confusion_counts(), dataset, normalise=False),
+    "confusion, shares": lambda dataset: draw_confusion(
+        confusion_counts(), dataset, normalise=True
+    ),
+    "embedding": lambda dataset: draw_embedding(random_map(), np.arange(200) % 10, dataset),
+    "neighbours": lambda dataset: neighbours_figure(random_images(50), dataset),
+}
+
+
+def random_kernels() -> ndarray:
+    return np.random.default_rng(4).normal(size=(32, 1, 5, 5)).astype(np.float32)
+
+
+def random_map() -> ndarray:
+    return np.random.default_rng(5).normal(size=(200, 2)).astype(np.float32) * 40
+
+
+def pictures(figure: Figure) -> list[Axes]:
+    return [axes for axes in figure.axes if axes.images]
+
+
+def array_of(axes: Axes) -> ndarray:
+    (image,) = axes.images
+    return np.asarray(image.get_array())
+
+
+@cache
+def figure_of(name: str, dataset: str) -> Figure:
+    return laid_out(FIGURES[name](dataset))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("dataset", ["MNIST", LONG_TITLE])
+def test_every_figure_names_its_data_set(name: str, dataset: str) -> None:
+    assert_names_its_data_set(figure_of(name, dataset), dataset)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_a_png_of_its_size(name: str) -> None:
+    assert_is_a_png_of_its_size(figure_of(name, "MNIST"))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_cut_at_the_edge(name: str) -> None:
+    assert_no_text_is_cut(figure_of(name, LONG_TITLE))
+
+
+def test_a_text_that_is_cut_would_be_noticed() -> None:
+    figure = FIGURES["kernels"](LONG_TITLE * 3)
+    with pytest.raises(AssertionError):
+        assert_no_text_is_cut(figure)
+
+
+@pytest.mark.parametrize("name", ["confusion", "embedding"])
+def test_tick_labels_do_not_run_into_each_other(name: str) -> None:
+    assert_tick_labels_are_apart(figure_of(name, LONG_TITLE))
+
+
+@pytest.mark.parametrize("count", [16, 25, 100])
+def test_as_many_mistakes_are_shown_as_were_asked_for(count: int) -> None:
+    test = random_images(150)
+    indices = np.random.default_rng(0).permutation(150)
+    figure = laid_out(draw_mistakes(test, mistakes_at(indices.tolist()), count, LONG_TITLE))
+    shown = pictures(figure)
+    assert len(shown) == count
+    for axes, index in zip(shown, indices, strict=False):
+        assert np.array_equal(array_of(axes), test.images[index])
+    assert_no_text_is_cut(figure)
+    assert f"{LONG_TITLE}: {count} of 150 mistakes, the most confident first" in lines_seen(figure)
+
+
+def test_the_mistakes_are_really_to_be_seen(test_set: Labelled) -> None:
+    """They once came out blank: here the drawn pixels are compared with the images."""
+    indices = [7, 3, 30, 12]
+    figure = draw_mistakes(test_set, mistakes_at(indices), 25, "MNIST")
+    pixels = np.asarray(draw(figure).buffer_rgba())[..., 0]  # type: ignore[no-untyped-call]
+    for axes, index in zip(pictures(figure), indices, strict=True):
+        box = axes.get_window_extent()
+        # The pixel at the centre of each of the image's 28 x 28 fields; rows count from the top.
+        steps = (np.arange(28) + 0.5) / 28
+        rows = (len(pixels) - (box.y1 - steps * box.height)).astype(int)
+        columns = (box.x0 + steps * box.width).astype(int)
+        drawn = pixels[np.ix_(rows, columns)].astype(float)
+        likeness = np.corrcoef(drawn.ravel(), 255.0 - test_set.images[index].ravel())[0, 1]
+        assert likeness > 0.9
+
+
+def test_a_mistake_says_label_prediction_and_confidence(test_set: Labelled) -> None:
+    mistakes = Mistakes(np.array([4, 19, 21]), np.array([9, 7, 2]), np.array([0.99951, 0.97, 0.5]))
+    figure = draw_mistakes(test_set, mistakes, 25, "MNIST")
+    assert [axes.get_title() for axes in pictures(figure)] == [
+        "true 4, taken for 9\n(>99.9%)",
+        "true 9, taken for 7\n(97.0%)",
+        "true 1, taken for 2\n(50.0%)",
+    ]
+    seen = lines_seen(figure)
+    assert "true 4, taken for 9" in seen
+    assert "(>99.9%)" in seen
+    assert "MNIST: 3 of 3 mistakes, the most confident first" in seen
+
+
+def test_unused_places_among_the_mistakes_stay_empty(test_set: Labelled) -> None:
+    figure = draw_mistakes(test_set, mistakes_at([1, 2, 3, 4, 5, 6]), 25, "MNIST")
+    assert [len(axes.images) for axes in figure.axes] == [1] * 6 + [0] * 4
+    assert len(lines_seen(figure)) == 1 + 2 * 6  # no tick labels around the empty places
+
+
+def test_all_kernels_are_shown_on_one_symmetric_scale() -> None:
+    kernels = random_kernels()
+    figure = draw_kernels(kernels, "MNIST")
+    shown = pictures(figure)
+    limit = float(np.abs(kernels).max())
+    assert len(shown) == 32
+    for axes, kernel in zip(shown, kernels, strict=True):
+        assert np.array_equal(array_of(axes), kernel[0])
+        assert axes.images[0].get_clim() == (-limit, limit)
+    seen = lines_seen(figure)
+    assert "The 32 kernels of Net's first layer, trained on MNIST" in seen
+    assert "weight" in seen
+    assert {str(number) for number in range(32)} <= set(seen)
+
+
+def cell_texts(figure: Figure) -> dict[tuple[float, float], str]:
+    """By (row, column)."""
+    return {text.get_position()[::-1]: text.get_text() for text in figure.axes[0].texts}
+
+
+def test_the_cells_of_the_confusion_matrix_are_the_counts() -> None:
+    counts = confusion_counts()
+    figure = draw_confusion(counts, "MNIST", normalise=False)
+    expected = {(row, row): str(960 + 10 * row) for row in range(10)}
+    expected |= {(3, 5): "10", (9, 4): "1000"}
+    assert cell_texts(figure) == expected
+    assert set(expected.values()) <= set(lines_seen(figure))
+
+
+def test_the_normalised_cells_are_shares_of_the_true_class() -> None:
+    figure = draw_confusion(confusion_counts(), "MNIST", normalise=True)
+    expected = {(row, row): "1.000" for row in range(10)}
+    expected |= {(3, 3): "0.990", (3, 5): "0.010", (9, 4): "0.488", (9, 9): "0.512"}
+    assert cell_texts(figure) == expected
+    assert "10,050 of 11,060 test images right (rows sum to one)" in lines_seen(figure)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_the_axes_of_the_confusion_matrix_are_named(*, normalise: bool) -> None:
+    figure = draw_confusion(confusion_counts(), "MNIST", normalise=normalise)
+    seen = lines_seen(figure)
+    assert {"predicted class", "true class"} <= set(seen)
+    assert "share of the true class (square-root scale)" in seen
+    axes = figure.axes[0]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == [str(number) for number in range(10)]
+    image = array_of(axes)
+    assert image[3, 5] == pytest.approx(np.sqrt(0.01))  # the true class is the row
+    assert image[5, 3] == 0
+
+
+def test_a_class_without_images_leaves_its_row_empty() -> None:
+    counts = confusion_counts()
+    counts[7] = 0
+    rows = {row for row, _ in cell_texts(draw_confusion(counts, "MNIST", normalise=True))}
+    assert rows == set(range(10)) - {7}
+
+
+def colour_of(cloud: Collection) -> str:
+    (colour,) = np.asarray(cloud.get_facecolor())
+    return to_hex(tuple(colour))
+
+
+def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_legend() -> None:
+    embedded, labels = random_map(), np.arange(200) % 10
+    figure = draw_embedding(embedded, labels, "MNIST")
+    axes = figure.axes[0]
+    clouds = [each for each in axes.collections if isinstance(each, PathCollection)]
+    assert len(clouds) == 10
+    for number, cloud in enumerate(clouds):
+        assert np.array_equal(np.asarray(cloud.get_offsets()), embedded[labels == number])
+    assert len({colour_of(cloud) for cloud in clouds}) == 10
+    assert [text.get_text() for text in axes.texts] == [str(number) for number in range(10)]
+    for number, text in enumerate(axes.texts):
+        median = np.median(embedded[labels == number], axis=0)
+        assert text.get_position() == pytest.approx(tuple(median))
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [str(n) for n in range(10)]
+    seen = lines_seen(figure)
+    assert {"class", "t-SNE, first dimension", "t-SNE, second dimension"} <= set(seen)
+    assert "MNIST: features of 200 test images" in seen
+
+
+def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
+    figure = draw_embedding(random_map(), np.repeat([2, 7], 100), "MNIST")
+    colours = [colour_of(cloud) for cloud in figure.axes[0].collections]
+    assert colours == [to_hex(CLASS_COLOURS[2]), to_hex(CLASS_COLOURS[7])]
+
+
+def test_a_row_of_neighbours_is_the_query_and_its_nearest(test_set: Labelled) -> None:
+    neighbours = find_neighbours(test_set.images.reshape(50, -1) / np.float32(255), 4)
+    queries = np.array([10, 31, 8])
+    figure = draw_neighbours(test_set, queries, neighbours, "MNIST", share=0.5)
+    rows = [figure.axes[start : start + 5] for start in (0, 5, 10)]
+    assert len(figure.axes) == 15
+    for row, query in zip(rows, queries, strict=True):
+        shown = [query, *neighbours.indices[query]]
+        for axes, index in zip(row, shown, strict=True):
+            assert np.array_equal(array_of(axes), test_set.images[index])
+
+
+def test_neighbours_say_label_and_distance_and_others_are_framed(test_set: Labelled) -> None:
+    """Images 12 and 22 are of the query's class, image 37 is not."""
+    indices, distances = np.zeros((50, 3), dtype=np.int64), np.zeros((50, 3))
+    indices[2], distances[2] = [12, 37, 22], [0.5, 1.25, 13.0]
+    neighbours = Neighbours(indices, distances)
+    figure = draw_neighbours(test_set, np.array([2]), neighbours, "MNIST", share=2 / 3)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "query: 2",
+        "2\nat 0.50",
+        "7 (other)\nat 1.25",
+        "2\nat 13.00",
+    ]
+    frames = [{to_hex(s.get_edgecolor()) for s in a.spines.values()} for a in figure.axes]
+    grey = to_hex("lightgrey")
+    assert frames == [{to_hex("black")}, {grey}, {to_hex(TEST_COLOUR)}, {grey}]
+    expected = "(over the whole test set 66.67% of the neighbours have the query's label)"
+    assert expected in lines_seen(figure)

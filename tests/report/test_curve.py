@@ -1,0 +1,143 @@
+from typing import Any
+
+import pytest
+
+from mnistpipe.learning_curve.points import TARGETS
+from mnistpipe.report.summary import MNIST
+from tests.report import example
+from tests.report.example import DIGITS, NO_SPIKE, report_of, summary_of
+
+FIT = {
+    "scale": {"value": 64.308, "low": 22.38, "high": 247.4},
+    "exponent": {"value": 0.8295, "low": 0.6986, "high": 0.9972},
+    "floor": {"value": 0.0036981, "low": 0.0, "high": 0.008201},
+    "p_value": 0.78,
+}
+EPOCHS = "the recipe's epochs"
+UNTOLD = {"verdict": "cannot be told"}
+
+
+def run_metrics(examples: int, steps: int, *seeds: int) -> dict[str, Any]:
+    """With the test errors of each seed, of 10,000."""
+    errors = sum(seeds) / len(seeds)
+    run = example.run_metrics(examples, 0, 0.03) | {"steps": steps}
+    by_seed = {
+        f"seed-{number}": {"accuracy": 1 - each / 10_000, "loss": 0.03, "errors": each}
+        for number, each in enumerate(seeds)
+    }
+    run["test"] |= {"errors": errors, "accuracy": 1 - errors / 10_000, "by_seed": by_seed}
+    if len(seeds) > 1:
+        run["test"]["accuracy_sd"] = 0.00123
+    return run
+
+
+def curve_of(
+    changes: dict[str, Any],
+    *,
+    dataset: str = MNIST,
+    **curve: Any,  # noqa: ANN401
+) -> str:
+    """The report's section about the curve, of a study with these changes."""
+    summary = summary_of(dataset) | changes
+    summary["learning-curve"] |= curve
+    report = report_of(dataset, NO_SPIKE, summary)
+    return report.partition("## Learning curve\n")[2].partition("## ")[0]
+
+
+def section(*, other_errors: int = 400, dataset: str = MNIST, **curve: Any) -> str:  # noqa: ANN401
+    changes = {
+        "train-net-augmented": run_metrics(51_000, 31_880, 110, 130),
+        "partial-data": {
+            "half": run_metrics(25_500, 11_955, 173),
+            "sixteenth": run_metrics(3187, 1500, 831),
+        },
+        "partial-data-steps": {"sixteenth": run_metrics(3187, 12_000, other_errors)},
+    }
+    return curve_of(changes, dataset=dataset, **({"fit": FIT} | curve))
+
+
+def rows(text: str, first: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith(f"| {first}")
+    ]
+
+
+def test_each_point_has_examples_updates_error_spread_and_interval() -> None:
+    assert rows(section(), EPOCHS) == [
+        [
+            "the recipe's epochs",
+            "sixteenth",
+            "3,187",
+            "1,500",
+            "8.31%",
+            "one seed",
+            "7.78% to 8.87%",
+        ],
+        [EPOCHS, "half", "25,500", "11,955", "1.73%", "one seed", "1.49% to 2.00%"],
+        [EPOCHS, "full", "51,000", "31,880", "1.20%", "0.12", "1.00% to 1.43%"],
+    ]
+    assert [row[1:4] for row in rows(section(), "at least 11,900 updates")] == [
+        ["sixteenth", "3,187", "12,000"],
+        ["half", "25,500", "11,955"],
+    ]
+
+
+def test_the_law_is_told_with_its_intervals() -> None:
+    text = section()
+    assert "The points with the recipe's epochs follow" in text
+    assert "    test error = 64.3 * examples^-0.83 + 0.37%\n" in text
+    assert "scale 22.4 to 247, exponent 0.70 to 1.00, floor 0.00% to 0.82%." in text
+    assert "in 78% of all cases. Where a point has one seed, all this leaves out" in text
+
+
+def test_a_law_that_cannot_be_told_is_a_sentence() -> None:
+    text = section(fit=UNTOLD)
+    assert "The law behind the points with the recipe's epochs cannot be told" in text
+    assert "test error =" not in text
+
+
+def test_the_extrapolation_tells_numbers_ends_or_nothing() -> None:
+    names = iter(TARGETS)
+    answers = {
+        next(names): {"value": 123_456, "low": 98_765, "high": 234_567},
+        next(names): {"verdict": "cannot be told", "at_least": 262_274},
+        next(names): UNTOLD,
+    }
+    assert rows(section(examples_for=answers), "99.") == [
+        ["99.5%", "123,456", "98,765 to 234,567"],
+        ["99.7%", "cannot be told", "at least 262,274"],
+        ["99.8%", "cannot be told", "cannot be told"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other_errors", "says"),
+    [
+        (400, "from 8.31% to 4.00%: the intervals are apart, and 4.31 of the 8.31 points came fro"),
+        (820, "from 8.31% to 8.20%: the intervals overlap, so that no difference can be told."),
+        (990, "from 8.31% to 9.90%: the intervals are apart, and more updates do harm."),
+    ],
+)
+def test_what_more_updates_change_is_said_of_the_fewest_examples(
+    other_errors: int, says: str
+) -> None:
+    text = section(other_errors=other_errors)
+    assert "With 3,187 examples (the sixteenth), 12,000 updates instead of 1,500 take" in text
+    assert says in text
+
+
+def test_few_updates_alone_do_not_explain_the_write_ups_error() -> None:
+    assert "The write-up reports 34.14% there; as ours has 8.31% with 1,500 updates" in section()
+    assert "The write-up" not in section(dataset=DIGITS)
+
+
+def test_with_one_number_of_updates_there_is_nothing_to_compare() -> None:
+    changes = {
+        "train-net-augmented": run_metrics(200, 100, 5),
+        "partial-data": {"half": run_metrics(100, 50, 7)},
+        "partial-data-steps": {},
+    }
+    text = curve_of(changes, other_min_steps=40)
+    assert "No part of the data was trained with two numbers of updates." in text

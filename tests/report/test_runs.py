@@ -1,0 +1,173 @@
+import re
+
+import pytest
+
+from mnistpipe.report.page import write_results
+from mnistpipe.report.summary import MNIST
+from tests.report.example import DIGITS, NO_SPIKE, cells_of, report_of, row_of, summary_of
+
+
+def test_each_accuracy_has_its_interval() -> None:
+    sure = report_of(MNIST, NO_SPIKE).split("## ")[2]
+    table = sure.partition("Two runs on the same images")[0]
+    assert row_of(table, "`train-net-augmented`") == [
+        "`train-net-augmented`",
+        "99.30%",
+        "99.12% to 99.45%",
+        "1",
+        "n/a",
+    ]
+    assert "one seed" in sure
+
+
+def test_several_seeds_show_their_spread_and_the_first_is_counted() -> None:
+    summary = summary_of(MNIST)
+    best = summary["train-net-augmented"]["test"]
+    second = {"accuracy": 0.9950, "loss": 0.02, "errors": 50}
+    best |= {"accuracy": 0.9940, "errors": 60, "accuracy_sd": 0.00141}
+    best["by_seed"]["seed-2"] = second
+    report = report_of(MNIST, NO_SPIKE, summary)
+    assert row_of(report, "Net + blur + rotation")[4] == "**99.40%** ± 0.14"
+    sure = report.split("## ")[2]
+    table = sure.partition("Two runs on the same images")[0]
+    assert row_of(table, "`train-net-augmented`")[1:] == ["99.40%", "99.23% to 99.53%", "2", "0.14"]
+    assert "means over the seeds" in sure
+    assert "holds 9,930 of 10,000 images, exactly the test accuracy" in report
+
+
+def test_another_recipes_accuracies_stand_beside_ours() -> None:
+    tuned = summary_of(MNIST)
+    tuned["train-net"]["test"] |= {"accuracy": 0.9951, "accuracy_sd": 0.0004}
+    del tuned["partial-data"]["half"]
+    table = write_results(summary_of(MNIST), tuned)
+    assert row_of(table, "difference (points)")[7] == "tuned"
+    assert row_of(table, "`train-net`")[7] == "**99.51%** ± 0.04"
+    assert row_of(table, "1/2 of the data")[7] == "n/a"
+
+
+def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
+    table = write_results(summary_of(MNIST))
+    assert row_of(table, "`train-convnet`") == [
+        "ConvNet",
+        "`train-convnet`",
+        "51,000",
+        "97.66%",
+        "**98.00%**",
+        "+0.34",
+        "within noise, p = 0.11",
+        "0.0793",
+        "0.0693",
+        "-0.0100",
+    ]
+    assert row_of(table, "`train-augmented`")[3:] == [
+        "97.70%",
+        "**97.60%**",
+        "-0.10",
+        "within noise, p = 0.67",
+        "0.0804",
+        "0.0904",
+        "+0.0100",
+    ]
+    assert row_of(table, "sixteenth") == [
+        "1/16 of the data",
+        "`partial-data@sixteenth`",
+        "3,185",
+        "65.86%",
+        "**97.00%**",
+        "+31.14",
+        "better, p < 0.0001",
+        "1.1196",
+        "0.0988",
+        "-1.0208",
+    ]
+
+
+def test_no_difference_is_a_difference_of_zero() -> None:
+    row = row_of(write_results(summary_of(MNIST)), "partial-data@half")
+    assert (row[5], row[6], row[9]) == ("+0.00", "within noise, p = 1", "+0.0000")
+
+
+def test_on_another_data_set_nothing_is_compared() -> None:
+    table = write_results(summary_of(DIGITS))
+    assert row_of(table, "`train-convnet`") == [
+        "ConvNet",
+        "`train-convnet`",
+        "51,000",
+        "n/a",
+        "**98.00%**",
+        "n/a",
+        "n/a",
+        "n/a",
+        "0.0693",
+        "n/a",
+    ]
+    assert not re.search(r"[+-]\d", table)
+    assert "Fisher" not in table
+    assert "97.66%" not in table
+
+
+def test_a_fraction_that_the_write_up_does_not_have_is_shown_without_a_difference() -> None:
+    summary = summary_of(MNIST)
+    summary["partial-data"]["tenth"] = summary["partial-data"]["half"]
+    row = row_of(write_results(summary), "partial-data@tenth")
+    assert row[0] == "partial-data@tenth"
+    assert row[3:] == ["n/a", "**96.74%**", "n/a", "n/a", "n/a", "0.1050", "n/a"]
+
+
+def test_better_and_worse_are_told_from_noise_by_the_numbers_of_errors() -> None:
+    summary = summary_of(MNIST)
+    summary["train-net-augmented"]["test"]["errors"] = 150.5  # the mean of two seeds
+    table = write_results(summary)
+    assert row_of(table, "`train-net`")[6] == "better, p < 0.0001"
+    assert row_of(table, "`train-net-augmented`")[6] == "worse, p = 0.0082"
+    assert "told by Fisher's exact test of our number of errors" in table
+    assert "below p = 0.05 it" in table
+
+
+def test_the_report_names_the_precision_or_who_has_which() -> None:
+    summary = summary_of(MNIST)
+    assert "\nTrained in fp32.\n" in report_of(MNIST, NO_SPIKE, summary)
+    summary["train-net"]["precision"] = "bf16"
+    summary["partial-data-steps"]["sixteenth"]["precision"] = "bf16"
+    assert (
+        "\nTrained in fp32 (`train-convnet`, `train-augmented`, `train-net-augmented`, "
+        "`partial-data@half`, `partial-data@sixteenth`) and bf16 (`train-net`, "
+        "`partial-data-steps@sixteenth`).\n"
+    ) in report_of(MNIST, NO_SPIKE, summary)
+
+
+def test_each_run_says_when_it_settles() -> None:
+    report = report_of(MNIST, NO_SPIKE)
+    settled = report.partition("## When does each run settle?")[2].partition("## ")[0]
+    rows = [cells_of(line) for line in settled.splitlines() if line.startswith("| `")]
+    assert rows == [
+        ["`train-convnet`", "7", "around 10"],
+        ["`train-augmented`", "7", "around 12"],
+        ["`train-net`", "7", "n/a"],
+        ["`train-net-augmented`", "7", "n/a"],
+        ["`partial-data@half`", "7", "n/a"],
+        ["`partial-data@sixteenth`", "7", "n/a"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "verdict"),
+    [
+        ([0.5, 0.4, 0.45, 0.3], "it is there."),
+        ([0.5, 0.4, 0.3, 0.2], "it is not there."),
+        ([0.5, 0.2, 0.3, 0.4], "it is not there."),  # rises, and goes on rising
+        ([0.5, 0.4, 0.4, 0.3], "it is not there."),
+    ],
+)
+def test_the_spike_is_looked_for_at_its_epoch(losses: list[float], verdict: str) -> None:
+    report = report_of(MNIST, losses)
+    before, at, after = (f"{loss:.4f}" for loss in losses[1:])
+    assert f"The write-up saw a spike at epoch 3 with blur: {verdict}" in report
+    assert f"is {before}, {at} and {after} after epochs 2, 3 and 4." in report
+
+
+@pytest.mark.parametrize("n_epochs", [1, 3])
+def test_a_short_run_has_no_verdict_about_the_spike(n_epochs: int) -> None:
+    report = report_of(MNIST, [0.5, 0.4, 0.45][:n_epochs])
+    assert "spike at epoch 3 of `train-augmented` is beyond this run's end" in report
+    assert "it is " not in report

@@ -1,0 +1,38 @@
+import pytest
+
+from mnistpipe.report.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH, Reported
+from mnistpipe.study import load_params
+from mnistpipe.training.plan import TRAIN_STAGES
+from tests.conftest import PARAMS_FILE
+
+WRITE_UP = [
+    ("ConvNet", "97.66%", 0.0793, "97.98%", 0.0607),
+    ("ConvNet + blur", "97.70%", 0.0804, "97.90%", 0.0608),
+    ("Net", "98.26%", 0.0570, "98.39%", 0.0454),
+    ("Net + blur + rotation", "98.93%", 0.0340, "98.84%", 0.0322),
+    ("1/2 of the data", "96.74%", 0.1050, "96.37%", 0.1006),
+    ("1/4 of the data", "95.60%", 0.1426, "95.31%", 0.1351),
+    ("1/8 of the data", "89.02%", 0.4559, "88.27%", 0.4020),
+    ("1/16 of the data", "65.86%", 1.1196, "65.25%", 0.9592),
+]
+
+
+@pytest.mark.parametrize(("reported", "expected"), [*zip(REPORTED.values(), WRITE_UP, strict=True)])
+def test_the_write_ups_numbers_are_its_tables(
+    reported: Reported, expected: tuple[str, str, float, str, float]
+) -> None:
+    assert (
+        reported.run,
+        f"{reported.accuracy:.2%}",
+        reported.loss,
+        f"{reported.train_accuracy:.2%}",
+        reported.train_loss,
+    ) == expected
+    assert reported.errors == 10_000 - reported.correct
+
+
+def test_the_write_ups_runs_are_stages_of_ours() -> None:
+    sweep = load_params(PARAMS_FILE).partial_data
+    assert list(REPORTED) == [*TRAIN_STAGES, *sweep.stages.values()]
+    assert set(REPORTED_CONVERGENCE) <= set(REPORTED)
+    assert REPORTED_SPIKE_EPOCH == 3

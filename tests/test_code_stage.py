@@ -1,0 +1,115 @@
+"""The stage `code` and what the others make of it, in a copy of our code."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Our code, and what it is said to do."""
+    for package in ("mnistpipe", "stages"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    assert run(tmp_path, "code") == ""
+    return tmp_path
+
+
+def run(folder: Path, stage: str) -> str:
+    """What a stage says on standard error: nothing if all is well."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "stages", stage],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (1 if done.stderr else 0)
+    return done.stderr
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def test_each_script_has_its_file_and_only_what_it_reaches_stands_there(checkout: Path) -> None:
+    scripts = {path.stem for path in (ROOT / "stages").glob("[!_]*.py")} - {"code"}
+    files = {path.stem: path.read_text() for path in (checkout / "code").iterdir()}
+    assert set(files) == {script.replace("_", "-") for script in scripts}
+    for script in scripts:
+        lines = files[script.replace("_", "-")].splitlines()
+        assert any(line.startswith(f"stages/{script}.py ") for line in lines)
+        assert lines == sorted(lines)
+    assert "mnistpipe/networks/sparse_gradient.py " in files["train"]  # imported in a function
+    assert "mnistpipe/report/report.md.j2 " in files["report"]
+    assert "figure" not in files["train"]
+    assert "mnistpipe/study.py" not in "".join(files.values())
+
+
+def test_a_stage_does_not_run_by_code_that_dvc_does_not_know(checkout: Path) -> None:
+    append(checkout / "mnistpipe/data/split.py", "\nSIDE = 29\n")
+    assert run(checkout, "prepare-split") == (
+        "ERROR: mnistpipe/data/split.py changed after code/prepare-split.txt was written; "
+        "run: dvc repro\n"
+    )
+    assert run(checkout, "code") == ""
+    assert "params.yaml cannot be read" in run(checkout, "prepare-split")  # it has started
+
+
+def test_an_edited_comment_is_no_other_code(checkout: Path) -> None:
+    before = {path: path.read_bytes() for path in (checkout / "code").iterdir()}
+    append(checkout / "mnistpipe/data/split.py", "\n\n# a comment\n")
+    assert "params.yaml cannot be read" in run(checkout, "prepare-split")
+    assert run(checkout, "code") == ""
+    assert {path: path.read_bytes() for path in (checkout / "code").iterdir()} == before
+
+
+def test_what_a_package_imports_counts_too(checkout: Path) -> None:
+    (checkout / "mnistpipe/training/tweak.py").write_text("LR = 1\n")
+    append(checkout / "mnistpipe/training/__init__.py", "import mnistpipe.training.tweak\n")
+    assert run(checkout, "code") == ""
+    lines = (checkout / "code/train.txt").read_text()
+    assert "mnistpipe/training/__init__.py " in lines
+    assert "mnistpipe/training/tweak.py " in lines
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "sentence"),
+    [
+        (
+            "mnistpipe/training/extra/scale.py",
+            "SCALE = 1\n",
+            "mnistpipe/training/extra has no __init__.py, without which its imports are not "
+            "followed; add one that is empty.",
+        ),
+        (
+            "mnistpipe/training/tweak.py",
+            "import helper\n",
+            "mnistpipe.training.tweak imports helper, which lies outside of mnistpipe and stages, "
+            "so that its changes would go unnoticed; move it there.",
+        ),
+        (
+            "mnistpipe/training/tweak.py",
+            "x = = 1\n",
+            "mnistpipe/training/tweak.py, line 1, is no valid Python; mend it.",
+        ),
+        (
+            "mnistpipe/training/__init__.py",
+            "# coding: latin-1\n",
+            "mnistpipe/training/__init__.py should be UTF-8 text, as all of our code is.",
+        ),
+    ],
+    ids=["no __init__", "outside", "no Python", "no UTF-8"],
+)
+def test_code_whose_changes_would_go_unnoticed_is_refused(
+    checkout: Path, path: str, text: str, sentence: str
+) -> None:
+    (checkout / "helper.py").write_text("HELP = 1\n")
+    (checkout / path).parent.mkdir(exist_ok=True)
+    (checkout / path).write_text(text)
+    assert run(checkout, "code") == f"ERROR: {sentence}\n"

@@ -1,0 +1,158 @@
+import csv
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnistpipe.data.split import Split
+from mnistpipe.scoring.scores import Examples
+from mnistpipe.training.checkpoints import load_checkpoint, save_checkpoint
+from mnistpipe.training.engine import Engine
+from mnistpipe.training.loop import Training, fit
+from mnistpipe.training.recipe import Blur, Original, Recipe
+from mnistpipe.training.trials import Result, Trial, images_per_epoch, run_trial
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """A trial sets their number for its whole process."""
+    n_threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture
+def trial(recipe: Recipe) -> Trial:
+    """Of two epochs over the whole training split."""
+    return Trial("train-convnet", recipe, 1, 1.0, "train-convnet", n_threads=1, bar=False)
+
+
+def assert_equal(result: Result, expected: Result) -> None:
+    assert result.curve == expected.curve
+    assert result.scores == expected.scores
+    assert result.predicted.tolist() == expected.predicted.tolist()
+    weights = expected.network.state_dict()
+    assert result.network.state_dict().keys() == weights.keys()
+    for key, value in result.network.state_dict().items():
+        assert torch.equal(value, weights[key]), key
+
+
+def test_the_scores_are_counts_over_whole_sets(trial: Trial, split: Split) -> None:
+    result = run_trial(trial, split)
+    sets = {
+        "train": split.train,
+        "train_split": split.train,
+        "validation": split.validation,
+        "test": split.test,
+    }
+    assert {name: score.count for name, score in result.scores.items()} == {
+        name: len(part) for name, part in sets.items()
+    }
+    assert result.scores["train_split"] == result.scores["train"]
+    assert result.scores["validation"].loss == result.curve[-1].validation_loss
+    assert result.scores["test"].errors == (result.predicted != split.test.labels).sum()
+
+
+def test_a_part_of_the_data_is_scored_on_itself_and_on_the_whole(
+    trial: Trial, split: Split
+) -> None:
+    half = replace(trial, fraction=0.5, fraction_key="half")
+    scores = run_trial(half, split).scores
+    assert scores["train"].count == len(half.choose(split)) == 80  # 8.5 of each class, to even
+    assert scores["train_split"].count == len(split.train) == 170
+    assert scores["train_split"].errors >= scores["train"].errors
+
+
+def test_another_seed_chooses_another_part(trial: Trial, split: Split) -> None:
+    assert trial.choose(split) is split.train
+    first, second = (
+        replace(trial, fraction=0.5, seed=seed).choose(split).images for seed in (1, 2)
+    )
+    assert first.shape == second.shape
+    assert (first != second).any()
+
+
+def test_the_loss_curve_is_written_with_its_data_set(
+    trial: Trial, split: Split, tmp_path: Path
+) -> None:
+    path = tmp_path / "loss.csv"
+    result = run_trial(replace(trial, curve=path), split)
+    header, *rows = csv.reader(path.read_text().splitlines())
+    assert header == [
+        "epoch",
+        "lr",
+        "training_loss",
+        "validation_loss",
+        "validation_accuracy",
+        "dataset",
+    ]
+    assert [row[-1] for row in rows] == ["random", "random"]
+    for row, epoch in zip(rows, result.curve, strict=True):
+        assert [float(cell) for cell in row[:-1]] == pytest.approx(astuple(epoch))
+
+
+@pytest.mark.parametrize("n_done", [1, 2])
+def test_an_unfinished_run_trains_the_missing_epochs_alone(
+    trial: Trial,
+    split: Split,
+    engine: Engine,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    n_done: int,
+) -> None:
+    whole = run_trial(trial, split)
+    stopped = Training(trial.recipe, trial.seed, engine)
+    train, validation = (
+        Examples.on(engine.device, part) for part in (split.train, split.validation)
+    )
+    for _, _ in zip(range(n_done), fit(stopped, train, validation), strict=False):
+        pass
+    path, curve = tmp_path / "run.safetensors", tmp_path / "loss.csv"
+    save_checkpoint(path, stopped)
+    capsys.readouterr()
+    assert_equal(run_trial(replace(trial, checkpoint=path, curve=curve), split), whole)
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == f"train-convnet: going on after epoch {n_done} of 2"
+    assert [line.split(",")[0] for line in others] == ["train-convnet: epoch 2/2"][: 2 - n_done]
+    again = Training(trial.recipe, trial.seed, engine)
+    load_checkpoint(path, again)
+    assert again.curve == whole.curve
+
+
+class _EndedError(Exception):
+    """Stands for the end of the process."""
+
+
+def test_a_trial_ends_with_the_process_that_waits_for_it(
+    trial: Trial,
+    split: Split,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def end(status: int) -> None:
+        assert status == 1
+        raise _EndedError
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own
+    path = tmp_path / "run.safetensors"
+    for parent in (os.getpid(), os.getppid()):
+        run_trial(replace(trial, parent=parent), split)
+    assert capsys.readouterr().out.count("epoch 2/2") == 2
+    with pytest.raises(_EndedError):
+        run_trial(replace(trial, parent=0, checkpoint=path), split)
+    assert "epoch 2/2" not in capsys.readouterr().out
+    assert path.exists()  # so that the next run goes on from there
+
+
+def test_an_epochs_images_are_counted_with_views_and_passes(recipe: Recipe) -> None:
+    views = (Original(name="original"), Blur(name="blur"))
+    recipe = recipe.model_copy(update={"views": views, "batch_size": 10})
+    assert images_per_epoch(100, recipe) == 200
+    # 10 steps a pass and 2 epochs: 3 passes reach 60 updates.
+    assert images_per_epoch(100, recipe.model_copy(update={"min_steps": 50})) == 600
