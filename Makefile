@@ -10,7 +10,8 @@
 #              PROFILE=train-net: where the time goes)
 # make search STAGE=train-net TRIALS=20  search hyperparameters on the validation set (of a one-cycle
 #              recipe: copy recipes/tuned/params.yaml first; SEARCH_ARGS='--table FILE.csv')
-# make readme  bring README's table and pictures up to date with the last run
+# make readme  bring README's table and pictures up to date with the last run, and the picture of
+#              the architecture with the imports
 
 PYTHON ?= python3
 JOBS ?= 1
@@ -51,6 +52,7 @@ search: .venv/installed
 
 readme: .venv/installed
 	@$(BIN)/python -m tools readme
+	@$(BIN)/python -m tools architecture
 
 .venv/installed: constraints.txt pyproject.toml tools/plots_page.py
 	@$(PYTHON) -c 'import sys; sys.exit("ERROR: Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
