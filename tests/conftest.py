@@ -11,7 +11,11 @@ from jaxtyping import install_import_hook
 # Tests that run side by side share the cores; threads that outnumber these wait for each other at
 # every operation, which takes up to fifty times as long. PyTorch reads this when it is imported.
 N_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // N_WORKERS)))
+N_THREADS = str(max(1, (os.cpu_count() or 1) // N_WORKERS))
+if N_WORKERS > 1:  # the process that starts the workers sets its own number, which they inherit
+    os.environ["OMP_NUM_THREADS"] = N_THREADS
+else:
+    os.environ.setdefault("OMP_NUM_THREADS", N_THREADS)
 
 import mnistpipe.networks.sparse_gradient  # noqa: E402, F401 (first: Numba cannot compile what is checked)
 
@@ -39,13 +43,13 @@ PARAMS_FILE = ROOT / "tests" / "params.yaml"  # the write-up's study, whatever a
 
 
 # Files that take longest: what is begun at the end should be short.
-FIRST = ("test_end_to_end.py", "test_faults.py", "test_dask.py", "test_stages.py")
+FIRST = ("test_end_to_end", "test_faults", "test_stages", "test_dask", "test_stopping", "test_loop")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 def tracked_files() -> list[str]:

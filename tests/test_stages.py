@@ -135,7 +135,7 @@ def net(tmp_path_factory: pytest.TempPathFactory, small: Split, forks: Forks) ->
     return train_twice(BEST_STAGE, tmp_path_factory.mktemp("net"), small, forks)
 
 
-@pytest.fixture(params=["convnet", "net"])
+@pytest.fixture(params=["convnet", pytest.param("net", marks=pytest.mark.slow)])
 def trained(request: pytest.FixtureRequest) -> Trained:
     result: Trained = request.getfixturevalue(request.param)
     return result
