@@ -10,9 +10,11 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from mnistpipe.files.errors import UserError
+from mnistpipe.files.tables import parse_table
 from mnistpipe.scoring.significance import LEVEL, compare_predictions
 
 PREDICTIONS = Path("plots/predictions")
+COLUMNS = ("actual", "predicted")
 
 
 def main() -> None:
@@ -89,15 +91,11 @@ def _predictions(revision: str | None) -> dict[str, tuple[Int64[ndarray, " n"], 
 
 
 def _parse(name: str, text: str) -> tuple[Int64[ndarray, " n"], ...]:
-    header, *lines = text.splitlines() or [""]
-    try:
-        columns = np.array([line.split(",") for line in lines], dtype=np.int64)
-        labels, predicted = columns.T
-    except ValueError as error:
-        raise UserError(f"{PREDICTIONS}/{name}.csv is not a table of predictions.") from error
-    if header != "actual,predicted":
-        raise UserError(f"{PREDICTIONS}/{name}.csv should have the columns actual,predicted.")
-    return labels, predicted
+    file = f"{PREDICTIONS}/{name}.csv"
+    table = parse_table(text, dict.fromkeys(COLUMNS, "int64"), file, "name another revision.")
+    if table.empty:
+        raise UserError(f"{file} has no predictions; name another revision.")
+    return tuple(table[column].to_numpy() for column in COLUMNS)
 
 
 def _git(*words: str) -> str:

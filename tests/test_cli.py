@@ -79,7 +79,7 @@ def test_what_cannot_be_compared_is_one_sentence(
     with pytest.raises(UserError, match="tested on different images, 10 and 1"):
         compare_revisions("before", None)
     write_predictions(repo, "train-net", [])
-    with pytest.raises(UserError, match="not a table of predictions"):
+    with pytest.raises(UserError, match=r"train-net.csv has no predictions; name another"):
         compare_revisions("before", None)
     (repo / "plots/predictions/train-net.csv").unlink()
     with pytest.raises(UserError, match="the working tree has no files in plots/predictions"):
