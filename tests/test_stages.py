@@ -32,6 +32,8 @@ from stages.__main__ import STOPPED
 from tests.conftest import PARAMS_FILE, ROOT
 from tests.forks import ENVIRONMENT, Ended, Forks, end, start, wait_until
 
+pytestmark = pytest.mark.slow
+
 SCORED = ("train", "train_split", "validation", "test")
 
 

@@ -30,6 +30,8 @@ from tests.figures import (
     lines_seen,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def test_set(split: Split) -> Labelled:

@@ -24,6 +24,8 @@ from tests.figures import (
     lines_seen,
 )
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, UPDATES = "the recipe's epochs", "at least 11,900 updates"
 
 

@@ -9,6 +9,8 @@ from scipy.optimize import differential_evolution
 
 from mnistpipe.learning_curve.power_law import EXPONENTS, Estimate, PowerLaw, fit_power_law
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = np.array([3187, 6375, 12_751, 25_500, 51_000])
 COUNTS = np.full(5, 10_000)
 NO_SPREAD = np.zeros(5)

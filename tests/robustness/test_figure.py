@@ -25,6 +25,8 @@ from tests.figures import (
     lines_seen,
 )
 
+pytestmark = pytest.mark.slow
+
 PARTS = [f"partial-data@{name}" for name in ("half", "quarter", "eighth", "sixteenth")]
 STRENGTHS: dict[Perturbation, list[int]] = {"blur": [0, 1, 2, 3], "rotation": [0, 15, 30, 45]}
 
