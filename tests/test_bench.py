@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import ROOT
 from tools.bench import save_digits
 
+pytestmark = pytest.mark.slow
+
 SIDES = ("ours", "reference")
 
 

@@ -137,7 +137,7 @@ def net(tmp_path_factory: pytest.TempPathFactory, small: Split, forks: Forks) ->
     return train_twice(BEST_STAGE, tmp_path_factory.mktemp("net"), small, forks)
 
 
-@pytest.fixture(params=["convnet", pytest.param("net", marks=pytest.mark.slow)])
+@pytest.fixture(params=["convnet", "net"])
 def trained(request: pytest.FixtureRequest) -> Trained:
     result: Trained = request.getfixturevalue(request.param)
     return result
@@ -213,7 +213,6 @@ def test_another_process_writes_the_same_bytes(trained: Trained) -> None:
     assert trained.files == trained.files_again
 
 
-@pytest.mark.slow
 def test_of_several_seeds_the_first_is_kept_and_all_are_scored(
     forks: Forks, convnet: Trained, tmp_path: Path, small: Split
 ) -> None:

@@ -192,6 +192,7 @@ def test_importing_the_library_leaves_the_random_state_alone() -> None:
 
 
 @pytest.mark.mnist
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "n_images", "least"),
     [("train-convnet", 51_000, 0.9), ("train-net", 12_800, 0.6)],
