@@ -21,7 +21,7 @@ from stages.__main__ import STOPPED
 from tests.conftest import PARAMS_FILE
 from tests.forks import ENVIRONMENT, TIMEOUT_S, Forks, lives, wait_until
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 # A stage in small: run as `python -m stages` does it, then at work, with something to tidy up.
 AT_WORK = """
@@ -129,7 +129,6 @@ def test_a_stage_that_still_imports_is_stopped_with_one_line(
         assert (process.wait(TIMEOUT_S), said) == (128 + number, [STOPPED])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_networks_that_train_side_by_side_are_stopped_with_one_line(
     forks: Forks, tmp_path: Path, split: Split, times: int

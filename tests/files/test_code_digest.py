@@ -99,6 +99,7 @@ def test_the_report_depends_on_its_templates_and_no_other_stage_does() -> None:
         assert found == (templates if script == "report" else set())
 
 
+@pytest.mark.slow
 def test_what_a_script_really_imports_is_part_of_its_digest() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_EACH, *SCRIPTS],
