@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 STOPPED = "Stopped. Finished stages and epochs are kept: the same command goes on from there.\n"
@@ -25,16 +24,17 @@ def main() -> None:
     _, *words = sys.argv
     if len(words) != 1:
         sys.exit("ERROR: Name one stage, as it stands in dvc.yaml: python -m stages train-net")
+    from mnistpipe.files.code_files import script_module, script_names  # noqa: PLC0415 (see `run`)
+
     (stage,) = words
-    scripts = {path.stem.replace("_", "-") for path in Path(__file__).parent.glob("[!_]*.py")}
-    script = stage if stage in scripts else "train"
-    module = importlib.import_module(f"stages.{script.replace('-', '_')}")
+    script = stage if stage in script_names() else "train"
+    module = importlib.import_module(script_module(script))
     run(partial(_run_script, script, partial(module.main, *([stage] * (script == "train")))), stage)
 
 
 def _run_script(script: str, call: Callable[[], None]) -> None:
     """Run it if its code is what DVC knows it to be; `code` is what tells DVC."""
-    from mnistpipe.files.code_digest import check_code_file  # noqa: PLC0415 (see `run`)
+    from mnistpipe.files.code_files import check_code_file  # noqa: PLC0415 (see `run`)
 
     if script != "code":
         check_code_file(script)

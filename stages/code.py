@@ -1,13 +1,11 @@
 """Write down what the code of each stage does, so that the stage re-runs when that changes."""
 
-from pathlib import Path
-
-from mnistpipe.files.code_digest import check_imports, write_code_file
+from mnistpipe.files.code_files import check_imports, script_names, write_code_file
 
 
 def main() -> None:
     """A text file for each script, this one excepted."""
     check_imports()
-    for script in sorted(Path(__file__).parent.glob("[!_]*.py")):
-        if script.stem != "code":
-            write_code_file(script.stem.replace("_", "-"))
+    for script in script_names():
+        if script != "code":
+            write_code_file(script)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistpipe.files import code_digest
-from mnistpipe.files.code_digest import digest_code
+from mnistpipe.files.code_digest import digest_code, import_graph
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.strip_prose import strip_prose
 from tests.conftest import ROOT
@@ -121,22 +120,19 @@ Tree = Callable[[dict[str, str]], dict[str, str]]
 
 
 @pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+def tree(toy: Path) -> Tree:
     """Writes files below the folder and digests the module toy.main; paths are below toy."""
-    monkeypatch.setattr(code_digest, "ROOT", tmp_path)
-    monkeypatch.setattr(code_digest, "PACKAGES", ("toy",))
-    monkeypatch.syspath_prepend(tmp_path)
 
     def write_and_digest(files: dict[str, str]) -> dict[str, str]:
         for name, text in files.items():
-            path = tmp_path / "toy" / name
+            path = toy / name
             path.parent.mkdir(parents=True, exist_ok=True)
             for package in (path.parent, *path.parent.parents):
-                if package == tmp_path:
+                if package == toy.parent:
                     break
                 (package / "__init__.py").touch()
             path.write_text(text, encoding="utf-8")
-        code_digest._import_graph.cache_clear()
+        import_graph.cache_clear()
         found = digest_code("toy.main")
         return {name.removeprefix("toy/"): digest for name, digest in found.items()}
 
@@ -208,9 +204,9 @@ def test_a_template_beside_a_module_counts_as_it_is(tree: Tree) -> None:
     assert again["wing/text.md.j2"] != after["wing/text.md.j2"]
 
 
-def test_what_else_lies_beside_a_module_does_not_count(tree: Tree, tmp_path: Path) -> None:
+def test_what_else_lies_beside_a_module_does_not_count(tree: Tree, toy: Path) -> None:
     before = tree(PLAIN)
-    wing = tmp_path / "toy" / "wing"
+    wing = toy / "wing"
     for name in (".two.py.partial", ".DS_Store", "notes.txt", ".text.j2.swp"):
         (wing / name).write_text("text")
     for folder in ("__pycache__", "plain", ".hidden"):
@@ -225,3 +221,10 @@ def test_a_module_that_is_no_python_is_named_in_one_sentence(tree: Tree, name: s
     with pytest.raises(UserError) as caught:
         tree(PLAIN | {name: "x = 1\ndef f(:\n    pass\n"})
     assert str(caught.value) == f"toy/{name}, line 2, is no valid Python; mend it."
+
+
+@pytest.mark.faults
+def test_a_module_that_says_it_is_no_utf_8_text_is_named_in_one_sentence(tree: Tree) -> None:
+    with pytest.raises(UserError) as caught:
+        tree(PLAIN | {"wing/__init__.py": "# coding: latin-1\n"})
+    assert str(caught.value) == "toy/wing/__init__.py should be UTF-8 text, as all of our code is."

@@ -11,9 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from mnistpipe.data.split_file import SPLIT_FILE
-from mnistpipe.files import code_digest
 from mnistpipe.files.artifacts import write_bytes
-from mnistpipe.files.code_digest import digest_code
+from mnistpipe.files.code_digest import digest_code, import_graph
 from mnistpipe.scoring.scores import Examples
 from mnistpipe.training import checkpoints
 from mnistpipe.training.checkpoints import (
@@ -236,7 +235,7 @@ def test_the_name_is_the_same_before_and_after_any_module_of_ours_is_imported(
     assert len(imported) > 20
     for name in imported:
         monkeypatch.delitem(sys.modules, name)
-    code_digest._import_graph.cache_clear()
+    import_graph.cache_clear()
     assert checkpoint_path(**basis) == path
 
 
