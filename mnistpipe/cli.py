@@ -10,11 +10,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from mnistpipe.files.errors import UserError
-from mnistpipe.files.tables import parse_table
+from mnistpipe.scoring.predictions import PREDICTIONS, parse_predictions, predictions_file
 from mnistpipe.scoring.significance import LEVEL, compare_predictions
-
-PREDICTIONS = Path("plots/predictions")
-COLUMNS = ("actual", "predicted")
 
 
 def main() -> None:
@@ -73,7 +70,9 @@ def compare_revisions(before: str, after: str | None) -> str:
     return "\n".join([*rows, "", note])
 
 
-def _predictions(revision: str | None) -> dict[str, tuple[Int64[ndarray, " n"], ...]]:
+def _predictions(
+    revision: str | None,
+) -> dict[str, tuple[Int64[ndarray, " n"], Int64[ndarray, " n"]]]:
     """Labels and predictions of each run in a revision, or in the working tree."""
     if revision is None:
         texts = {path.stem: path.read_text() for path in sorted(PREDICTIONS.glob("*.csv"))}
@@ -90,12 +89,12 @@ def _predictions(revision: str | None) -> dict[str, tuple[Int64[ndarray, " n"], 
     return {name: _parse(name, text) for name, text in texts.items()}
 
 
-def _parse(name: str, text: str) -> tuple[Int64[ndarray, " n"], ...]:
-    file = f"{PREDICTIONS}/{name}.csv"
-    table = parse_table(text, dict.fromkeys(COLUMNS, "int64"), file, "name another revision.")
-    if table.empty:
-        raise UserError(f"{file} has no predictions; name another revision.")
-    return tuple(table[column].to_numpy() for column in COLUMNS)
+def _parse(name: str, text: str) -> tuple[Int64[ndarray, " n"], Int64[ndarray, " n"]]:
+    file, advice = f"{predictions_file(name)}", "name another revision."
+    labels, predicted = parse_predictions(text, file, advice)
+    if len(labels) == 0:
+        raise UserError(f"{file} has no predictions; {advice}")
+    return labels, predicted
 
 
 def _git(*words: str) -> str:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from mnistpipe.analysis.features import (
     count_confusions,
     embed,
@@ -24,8 +22,8 @@ from mnistpipe.analysis.params import Analyze
 from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_figure, write_json, write_npz
 from mnistpipe.files.sections import read_section
-from mnistpipe.files.tables import write_table
 from mnistpipe.networks.model_files import read_model
+from mnistpipe.scoring.predictions import write_predictions
 from mnistpipe.scoring.scores import predict_arrays
 from mnistpipe.training.plan import BEST_STAGE
 
@@ -56,9 +54,7 @@ def main() -> None:
         Path("data/test-features.npz"),
         {"logits": logits, "features": features, "labels": test.labels},
     )
-    write_table(
-        PLOTS / "confusion.csv", pd.DataFrame({"actual": test.labels, "predicted": predicted})
-    )
+    write_predictions(PLOTS / "confusion.csv", test.labels, predicted)
     figures = {
         "mistakes": draw_mistakes(test, mistakes, section.mistakes, dataset),
         "kernels": draw_kernels(kernels, dataset),

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from mnistpipe.files.artifacts import read_json, write_bytes, write_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.tables import read_table
@@ -13,11 +15,11 @@ from mnistpipe.report.summary import (
     RUN_KEYS,
     summarise,
 )
+from mnistpipe.scoring.predictions import predictions_file, read_predictions
 from mnistpipe.scoring.significance import Difference, compare_predictions
 from mnistpipe.training.plan import PAIRS, TRAIN_STAGES
 
 METRICS = Path("metrics")
-PREDICTIONS = {"actual": "int64", "predicted": "int64"}
 
 
 def main() -> None:
@@ -43,12 +45,8 @@ def main() -> None:
 
 
 def _compare(first: str, second: str) -> Difference:
-    paths = [Path(f"plots/predictions/{stage}.csv") for stage in (first, second)]
-    without, with_it = (read_table(path, PREDICTIONS) for path in paths)
-    if not without["actual"].equals(with_it["actual"]):
+    paths = [predictions_file(stage) for stage in (first, second)]
+    (labels, without), (other_labels, with_it) = (read_predictions(path) for path in paths)
+    if not np.array_equal(labels, other_labels):
         raise UserError(f"{paths[0]} and {paths[1]} are of different test images; run: dvc repro")
-    return compare_predictions(
-        without["actual"].to_numpy(),
-        without["predicted"].to_numpy(),
-        with_it["predicted"].to_numpy(),
-    )
+    return compare_predictions(labels, without, with_it)

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_json
-from mnistpipe.files.tables import write_table
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.networks.models import count_parameters
+from mnistpipe.scoring.predictions import predictions_file, write_predictions
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, average
 from mnistpipe.training.checkpoints import remove_checkpoints
 from mnistpipe.training.engine import start_engine
@@ -33,10 +31,7 @@ def main(stage: str) -> None:
         first.network,
         ModelCard(recipe.network, recipe.dropout, split.title, PIXEL_MEAN, PIXEL_STD),
     )
-    write_table(
-        Path(f"plots/predictions/{stage}.csv"),
-        pd.DataFrame({"actual": split.test.labels, "predicted": first.predicted}),
-    )
+    write_predictions(predictions_file(stage), split.test.labels, first.predicted)
     by_seed = dict(zip(wanted.seeds, results, strict=True))
     write_json(
         Path(f"metrics/{stage}.json"),

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistpipe.files.errors import UserError
+from mnistpipe.scoring.predictions import (
+    parse_predictions,
+    predictions_file,
+    read_predictions,
+    write_predictions,
+)
+
+ACTUAL, PREDICTED = np.array([7, 2, 1, 0]), np.array([7, 2, 8, 0])
+TEXT = "actual,predicted\n7,7\n2,2\n1,8\n0,0\n"
+
+
+def test_each_train_stage_has_a_file_of_its_name() -> None:
+    assert predictions_file("train-net") == Path("plots/predictions/train-net.csv")
+    half = Path("plots/predictions/partial-data@half.csv")
+    assert predictions_file("partial-data@half") == half
+
+
+def test_a_table_has_a_row_for_each_image(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.csv"
+    write_predictions(path, ACTUAL, PREDICTED)
+    assert path.read_bytes() == TEXT.encode()
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "a.csv", ACTUAL, PREDICTED)
+    for actual, predicted in (
+        read_predictions(tmp_path / "a.csv"),
+        parse_predictions(TEXT, "a table", "mend it"),
+    ):
+        assert actual.dtype == predicted.dtype == np.int64
+        np.testing.assert_array_equal(actual, ACTUAL)
+        np.testing.assert_array_equal(predicted, PREDICTED)
+
+
+def test_columns_are_told_apart_by_their_names() -> None:
+    text = "predicted,loss,actual\n8,0.5,1\n3,0.25,3\n"
+    actual, predicted = parse_predictions(text, "a table", "mend it")
+    assert (actual.tolist(), predicted.tolist()) == ([1, 3], [8, 3])
+
+
+def test_a_table_may_have_no_rows() -> None:
+    actual, predicted = parse_predictions("actual,predicted\n", "a table", "mend it")
+    assert actual.shape == predicted.shape == (0,)
+    assert actual.dtype == predicted.dtype == np.int64
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "text",
+    ["", "actual\n1\n", "1,2\n3,4\n", "actual,predicted\n1,two\n", "actual,predicted\n1,2.5\n"],
+    ids=["empty", "one column", "no header", "a word", "a fraction"],
+)
+def test_a_table_without_whole_numbers_is_refused(tmp_path: Path, text: str) -> None:
+    what = "has no columns 'actual' and 'predicted' of numbers"
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_predictions(path)
+    assert str(caught.value) == f"{path} {what}; delete it and run: dvc repro"
+    with pytest.raises(UserError) as caught:
+        parse_predictions(text, "HEAD: a.csv", "name another revision.")
+    assert str(caught.value) == f"HEAD: a.csv {what}; name another revision."
+
+
+@pytest.mark.faults
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"/a\.csv is missing; run: dvc repro$"):
+        read_predictions(tmp_path / "a.csv")
