@@ -1,6 +1,7 @@
 # Each target first makes the virtual environment .venv, if it is missing or out of date.
 # make repro   reproduce the study: every number, figure and report
 #              (JOBS=2: two networks at a time; or STAGES=train-net: that one and what it needs)
+# make plan    how long make repro JOBS=N will take on N cores, and in which order it trains
 # make test    run all tests, in less than five minutes on two cores
 # make test-quick  without the slow ones, in a minute: for the loop of editing and trying
 # make check   formatting, lint rules, imports and types
@@ -21,10 +22,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Neither a user's packages nor another environment may show through.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: repro test test-quick check plots bench search readme
+.PHONY: repro plan test test-quick check plots bench search readme
 
 repro: .venv/installed
 	@$(BIN)/python -m tools repro --jobs $(JOBS) $(STAGES)
+
+plan: .venv/installed
+	@$(BIN)/python -m tools plan
 
 # A process of tests for each core, up to four, which takes a file at a time: the longest first.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

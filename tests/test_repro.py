@@ -1,15 +1,21 @@
 import argparse
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mnistpipe.data.datasets import RAW
 from mnistpipe.files.artifacts import write_json
+from mnistpipe.files.slots import N_SLOTS, POLL_S, Turn
 from mnistpipe.study import load_params
-from mnistpipe.training.plan import BEST_STAGE
 from tests.conftest import PARAMS_FILE, ROOT
-from tests.forks import end, start
+from tests.forks import TIMEOUT_S, end, start, wait_until
 from tools import repro
+from tools.schedule import Cost, last_end, simulate
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5"])
@@ -29,12 +35,141 @@ def test_the_command_says_what_is_wrong_with_it() -> None:
         assert reason in ended.stderr
 
 
-def test_the_longest_stage_is_started_first() -> None:
-    params = load_params(PARAMS_FILE)
-    costs = {stage: repro._rough_cost(params, stage) for stage in params.train_stages}
-    assert max(costs, key=lambda stage: costs[stage]) == BEST_STAGE
-    assert costs["partial-data@half"] == 2 * costs["partial-data@quarter"]
-    assert costs["partial-data@half"] == costs["partial-data-steps@quarter"]  # as many updates
+class Dvc:
+    """In the place of DVC: notes what is started, and ends stages and their trainings when told."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.shares: list[dict[str, str]] = []
+        self._ends: dict[str, Future[int]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, words: list[str], share: dict[str, str]) -> int:
+        *options, stage = words
+        assert options == ["repro", "--single-item"]
+        with self._lock:
+            ended = self._ends.setdefault(stage, Future())
+            self.shares.append(share)
+            self.started.append(stage)
+        return ended.result(TIMEOUT_S)
+
+    def end(self, stage: str, status: int = 0) -> None:
+        self._ends[stage].set_result(status)
+
+    def starts(self, *stages: str) -> bool:
+        """Whether these are started next, by and by and in this order, and no more of them."""
+        wait_until(lambda: len(self.started) >= len(stages))
+        time.sleep(3 * POLL_S)
+        started, self.started = self.started, []
+        return started == [*stages]
+
+
+@pytest.fixture
+def dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dvc:
+    monkeypatch.chdir(tmp_path)
+    stand_in = Dvc()
+    monkeypatch.setattr(repro, "_dvc", stand_in)
+    return stand_in
+
+
+def train(stage: str, seed: int) -> None:
+    """What a training leaves."""
+    with Turn(100, stage, seed).taken(lambda: None):
+        pass
+
+
+def test_a_stage_is_started_when_those_before_leave_a_slot(dvc: Dvc) -> None:
+    costs = [Cost("a", 3, 9.0), Cost("b", 3, 8.0), Cost("c", 1, 7.0), Cost("d", 1, 6.0)]
+    train("a", 1)  # in an earlier run, which counts no more
+    with ThreadPoolExecutor(1) as pool:
+        status = pool.submit(repro._side_by_side, costs, 2, [])
+        assert dvc.starts("a")
+        train("a", 1)
+        assert dvc.starts()  # its other two take the slots
+        train("a", 2)
+        assert dvc.starts("b")
+        train("a", 3)
+        train("b", 1)
+        assert dvc.starts()
+        dvc.end("a")
+        assert dvc.starts()
+        dvc.end("b")  # or was up to date
+        assert dvc.starts("c", "d")
+        dvc.end("d")
+        dvc.end("c")
+        assert status.result(TIMEOUT_S) == 0
+    cores = len(os.sched_getaffinity(0))
+    assert dvc.shares == [{"OMP_NUM_THREADS": f"{max(1, cores // 2)}", N_SLOTS: "2"}] * 4
+
+
+def test_after_a_stage_that_fails_none_is_started_and_the_others_end(dvc: Dvc) -> None:
+    costs = [Cost("a", 1, 9.0), Cost("b", 1, 8.0), Cost("c", 1, 7.0)]
+    with ThreadPoolExecutor(1) as pool:
+        status = pool.submit(repro._side_by_side, costs, 2, [])
+        assert dvc.starts("a", "b")
+        dvc.end("b", status=3)
+        assert dvc.starts()
+        assert not status.done()
+        dvc.end("a")
+        assert status.result(TIMEOUT_S) == 3
+
+
+def test_after_a_stop_no_stage_is_started(dvc: Dvc) -> None:
+    costs = [Cost("a", 1, 9.0), Cost("b", 1, 8.0), Cost("c", 1, 7.0)]
+    stopped_by: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        status = pool.submit(repro._side_by_side, costs, 1, stopped_by)
+        assert dvc.starts("a")
+        stopped_by.append(signal.SIGINT)
+        dvc.end("a")
+        assert status.result(TIMEOUT_S) == 0
+    assert dvc.starts()
+
+
+@pytest.mark.parametrize("n_slots", [2, 3])
+def test_trainings_go_on_as_the_plan_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_slots: int
+) -> None:
+    """In real slots, each as long as its stage's cost says."""
+    monkeypatch.chdir(tmp_path)
+    costs = [Cost("a", 3, 0.7), Cost("b", 1, 0.6), Cost("c", 2, 0.6), Cost("d", 3, 0.4)]
+    by_stage = {cost.stage: cost for cost in costs}
+    begun: list[str] = []
+    counts: list[tuple[int, int]] = []  # of trainings that go on, and of those that might
+    training = set[tuple[str, int]]()
+    present = set[tuple[str, int]]()
+    lock = threading.Lock()
+
+    def train_or_wait(stage: str, seed: int) -> None:
+        with lock:
+            present.add((stage, seed))
+        with Turn(n_slots, stage, seed).taken(lambda: None):
+            with lock:
+                begun.append(stage)
+                training.add((stage, seed))
+                counts.append((len(training), len(present)))
+            time.sleep(by_stage[stage].seconds)
+            with lock:
+                training.discard((stage, seed))
+                present.discard((stage, seed))
+
+    def run(words: list[str], _: dict[str, str]) -> int:
+        stage = words[-1]
+        seeds = range(by_stage[stage].n_trainings)
+        with ThreadPoolExecutor(min(len(seeds), n_slots)) as pool:
+            list(pool.map(train_or_wait, [stage] * len(seeds), seeds))
+        return 0
+
+    monkeypatch.setattr(repro, "_dvc", run)
+    start_s = time.monotonic()
+    assert repro._side_by_side(costs, n_slots, []) == 0
+    wall_s = time.monotonic() - start_s
+    assert max(at_once for at_once, _ in counts) == n_slots
+    assert max(together for _, together in counts) <= n_slots - 1 + 3  # the most seeds of a stage
+    spans = simulate(costs, n_slots)
+    assert sorted(begun) == sorted(span.stage for span in spans)
+    assert begun[:3] == ["a"] * 3
+    assert last_end(spans) <= wall_s < last_end(spans) + 3
 
 
 def test_a_fallback_is_seen_by_what_the_raw_folder_says(

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from mnistpipe.data.datasets import load_digits
 from mnistpipe.data.split import Labelled, Split, split_dataset
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.artifacts import write_json
+from mnistpipe.files.slots import N_SLOTS, Turn
 from mnistpipe.learning_curve.points import series_name
 from mnistpipe.networks.model_files import ModelCard, read_model, write_model
 from mnistpipe.networks.models import NETWORKS, ConvNet
@@ -561,6 +563,22 @@ def test_a_stopped_training_ends_with_a_sentence_and_keeps_what_it_has(
     assert after == before
     (checkpoint,) = (folder / ".mnistpipe/checkpoints/train-convnet").iterdir()
     assert checkpoint.suffix == ".safetensors"
+
+
+def test_a_stage_that_has_to_wait_for_a_slot_writes_the_same(
+    forks: Forks, convnet: Trained, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    curve = Path(f"plots/loss/{convnet.stage}.csv")
+    with Turn(1, "another", 1).taken(lambda: None):
+        process = forks.start(folder, convnet.stage, environment={N_SLOTS: "1"})
+        time.sleep(1)
+        assert not process.has_ended()
+        assert not curve.exists()
+    ended = process.end()
+    assert (ended.status, ended.stderr, ended.epochs) == (0, "", [1, 2])
+    after = contents(folder)
+    assert all(after[name] == content for name, content in convnet.files.items())
 
 
 def test_what_is_left_of_a_run_is_removed_when_it_is_through(forks: Forks, folder: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from signal import SIGINT, SIGTERM, Signals
+from signal import SIGINT, SIGKILL, SIGTERM, Signals
 
 import psutil
 import pytest
@@ -17,6 +17,8 @@ import yaml
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.locks import only_one
+from mnistpipe.files.slots import N_SLOTS, Turn
+from mnistpipe.training.checkpoints import CHECKPOINTS
 from stages.__main__ import STOPPED
 from tests.conftest import PARAMS_FILE
 from tests.forks import ENVIRONMENT, TIMEOUT_S, Forks, lives, wait_until
@@ -147,6 +149,41 @@ def test_networks_that_train_side_by_side_are_stopped_with_one_line(
     ended = process.end()
     assert (ended.status, ended.stderr) == (130, STOPPED)
     wait_until(lambda: not any(map(lives, workers)))
+
+
+@pytest.mark.parametrize("seeds", [[1], [1, 2, 3]])
+@pytest.mark.parametrize("number", [SIGINT, SIGTERM, SIGKILL])
+def test_trainings_that_wait_for_a_slot_are_stopped_like_those_that_train(
+    forks: Forks,
+    tmp_path: Path,
+    split: Split,
+    monkeypatch: pytest.MonkeyPatch,
+    number: Signals,
+    seeds: list[int],
+) -> None:
+    """Of three seeds one trains and one waits in a process of its own; a single one waits."""
+    monkeypatch.chdir(tmp_path)
+    params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    params["train-convnet"] |= {"epochs": 10_000, "min_steps": 0, "batch_size": 8, "seeds": seeds}
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_split(SPLIT_FILE, split)
+    n_slots = min(2, len(seeds))
+    with Turn(n_slots, "another", 1).taken(lambda: None):
+        process = forks.start(tmp_path, "train-convnet", environment={N_SLOTS: f"{n_slots}"})
+        if len(seeds) > 1:
+            kept = CHECKPOINTS / "train-convnet"
+            wait_until(lambda: process.has_ended() or any(kept.glob("*.safetensors")))
+        time.sleep(2)  # nothing tells that one waits
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert len(workers) >= len(seeds) - 1
+        send = os.killpg if number == SIGINT else os.kill  # a terminal: to all of them
+        send(process.pid, number)
+        ended = process.end()
+        if number == SIGKILL:
+            assert (ended.status, ended.stderr) == (-SIGKILL, "")
+        else:
+            assert (ended.status, ended.stderr) == (128 + number, STOPPED)
+        wait_until(lambda: not any(map(lives, workers)))
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import FrameType
 
@@ -21,16 +20,17 @@ import psutil
 from mnistpipe.data.datasets import RAW, SOURCE_FILE, read_source
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.locks import only_one
+from mnistpipe.files.slots import N_SLOTS, POLL_S, count_notes, remove_notes
 from mnistpipe.study import Params, load_params
+from tools.schedule import ANALYSES, Cost, longest_first
 
 DVC = [sys.executable, "-m", "dvc"]
-ANALYSES = ("analyze", "robustness", "learning-curve")
 
 
 def main() -> None:
     """Exits with DVC's status."""
     parser = argparse.ArgumentParser(description="Reproduce the study.")
-    parser.add_argument("--jobs", type=at_least_one, default=1, help="stages side by side")
+    parser.add_argument("--jobs", type=at_least_one, default=1, help="trainings side by side")
     parser.add_argument("stages", nargs="*", help="these and what they need (default: all)")
     arguments = parser.parse_args()
     jobs: int = arguments.jobs
@@ -68,14 +68,9 @@ def _reproduce(params: Params, jobs: int, stages: list[str], stopped_by: list[in
         again = ["repro", "--force", "--single-item", "fetch-data"]
         status = _dvc(["repro", "code"]) or _dvc(again)  # by the code as it is now
     if jobs > 1 and status == 0:
-        trainings = sorted(
-            params.train_stages,
-            key=lambda stage: _rough_cost(params, stage),
-            reverse=True,  # the longest first, so that none is left to run alone at the end
-        )
         status = (
             _dvc(["repro", "prepare-split"])
-            or _side_by_side(trainings, jobs, stopped_by)
+            or _side_by_side(longest_first(params), jobs, stopped_by)
             or _side_by_side(ANALYSES, jobs, stopped_by)
         )
     if status == 0 and not stopped_by:
@@ -90,47 +85,58 @@ def _holds_a_fallback() -> bool:
         return (RAW / SOURCE_FILE).exists()  # damaged: fetch-data writes it again
 
 
-def _side_by_side(stages: Sequence[str], jobs: int, stopped_by: list[int]) -> int:
-    """Bring stages up to date, `jobs` at a time and in order; the first bad status, or 0."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = max(1, (cores or 1) // jobs)
-    failed = threading.Event()
+def _side_by_side(costs: Sequence[Cost], jobs: int, stopped_by: list[int]) -> int:
+    """Bring stages up to date, in order and `jobs` trainings at a time; the first bad status, or 0.
 
-    def bring(stage: str) -> int:
-        if failed.is_set() or stopped_by:
-            return 0
-        status = _dvc(["repro", "--single-item", stage], threads)
-        if status != 0:
-            failed.set()
-        return status
+    Trainings of all stages share as many slots (`mnistpipe.files.slots`). A stage is started when
+    those before leave it one, and the rest of its trainings wait there: so there are never more
+    trainings in processes of their own than slots and the seeds of one stage.
+    """
+    waiting, running, status = list(costs), dict[Future[int], Cost](), 0
+    share = {"OMP_NUM_THREADS": str(max(1, _count_cores() // jobs)), N_SLOTS: str(jobs)}
+    with ThreadPoolExecutor(len(costs)) as pool:
+        while running or waiting:
+            if stopped_by or status != 0:
+                waiting.clear()
+            elif waiting and _count_unfinished(running.values()) < jobs:
+                cost = waiting.pop(0)
+                remove_notes(cost.stage)
+                words = ["repro", "--single-item", cost.stage]
+                running[pool.submit(_dvc, words, share)] = cost
+                continue
+            ended, _ = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                del running[future]
+                status = status or future.result()
+    return status
 
-    with ThreadPoolExecutor(jobs) as pool:
-        return next((status for status in pool.map(bring, stages) if status != 0), 0)
+
+def _count_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-def _rough_cost(params: Params, stage: str) -> float:
-    """Of a stage's training; Net takes about six times as long as ConvNet for an image."""
-    wanted = params.training_run(stage)
-    recipe, fraction = wanted.recipe, max(wanted.fraction, wanted.steps_of or 0)
-    per_image = 6 if recipe.network == "net" else 1
-    return per_image * len(wanted.seeds) * len(recipe.views) * recipe.epochs * fraction
+def _count_unfinished(costs: Iterable[Cost]) -> int:
+    """Trainings of stages that are being run, those that wait for a slot among them."""
+    return sum(cost.n_trainings - count_notes(cost.stage) for cost in costs)
 
 
-def _dvc(words: list[str], threads: int | None = None) -> int:
-    """Run DVC; with `threads`, as one of several side by side, in plain lines."""
+def _dvc(words: list[str], share: Mapping[str, str] | None = None) -> int:
+    """Run DVC; as one of several side by side, whose share variables tell, in plain lines."""
     command, environment = DVC, dict(os.environ)
     # The stages' `python` is the one that runs this, whether its environment is active or not.
     folder = str(Path(sys.executable).parent)
     environment["PATH"] = os.pathsep.join([folder, environment.get("PATH", os.defpath)])
-    if threads is not None:
-        environment["OMP_NUM_THREADS"] = str(threads)
+    if share is not None:
+        environment |= share
         # Two may want DVC's lock at once; by default it gives up after three seconds.
         command = [*DVC, "--wait-for-lock"]
     process = subprocess.Popen(
         [*command, *words],
         env=environment,
-        stdout=None if threads is None else subprocess.PIPE,
-        stderr=None if threads is None else subprocess.STDOUT,
+        stdout=None if share is None else subprocess.PIPE,
+        stderr=None if share is None else subprocess.STDOUT,
         text=True,
     )
     for line in process.stdout or ():

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from mnistpipe.data.split import Labelled, Split, subset
+from mnistpipe.files.slots import Turn
 from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.scores import Examples, Score, predict, score
@@ -39,6 +40,7 @@ class Trial:
         checkpoint: where to keep the unfinished run, or None.
         curve: where to write the loss curve after each epoch, or None.
         parent: process without which it has no purpose, or None.
+        turn: what to wait for before it trains, or None.
 
     """
 
@@ -52,6 +54,7 @@ class Trial:
     checkpoint: Path | None = None
     curve: Path | None = None
     parent: int | None = None
+    turn: Turn | None = None
 
     def choose(self, split: Split) -> Labelled:
         """The examples to train on."""
@@ -79,9 +82,20 @@ class Result:
 
 
 def run_trial(trial: Trial, split: Split) -> Result:
-    """Train, or go on training, and score. Runs in any process, on any machine."""
+    """Train, or go on training, and score, in its turn. Runs in any process, on any machine."""
     if trial.parent not in (None, os.getpid()):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too, and ends us
+    turn = trial.turn.taken(lambda: _end_with_parent(trial)) if trial.turn else nullcontext()
+    with turn:
+        return _train_and_score(trial, split)
+
+
+def _end_with_parent(trial: Trial) -> None:
+    if trial.parent not in (None, os.getpid(), os.getppid()):
+        os._exit(1)  # nobody is left to wait for the result, and to be told so
+
+
+def _train_and_score(trial: Trial, split: Split) -> Result:
     torch.set_num_threads(trial.n_threads)
     recipe = trial.recipe
     engine = start_engine(recipe.precision)
@@ -98,8 +112,7 @@ def run_trial(trial: Trial, split: Split) -> Result:
             if trial.curve is not None:
                 write_curve(trial.curve, training.curve, split.title)
             progress.epoch(epoch)
-            if trial.parent not in (None, os.getpid(), os.getppid()):
-                os._exit(1)  # nobody is left to wait for the result, and to be told so
+            _end_with_parent(trial)
 
     network = training.result
     predicted: Int64[ndarray, " n"] = np.empty(0, dtype=np.int64)

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from mnistpipe.data.split import Split, nested_subset
 from mnistpipe.files.errors import UserError
+from mnistpipe.files.slots import Turn, count_slots
 from mnistpipe.training.checkpoints import checkpoint_path
 from mnistpipe.training.engine import Engine
 from mnistpipe.training.loop import count_steps
@@ -28,6 +29,8 @@ def plan_trials(
 ) -> list[Trial]:
     """A trial for each seed of a train stage; those that run at the same time share the threads.
 
+    Where stages share slots, these threads are a slot's, and each trial has all of them.
+
     The first one writes its loss curve to a file after each epoch, unless a cluster runs it.
     """
     recipe, seeds = wanted.recipe, wanted.seeds
@@ -35,7 +38,9 @@ def plan_trials(
         alike = nested_subset(split.train.labels, wanted.steps_of, seeds[0], HALF_KEY)
         recipe = recipe.model_copy(update={"min_steps": count_steps(len(alike), recipe)})
     alone, here = len(seeds) == 1, SCHEDULER not in os.environ
-    n_threads = max(1, torch.get_num_threads() // len(seeds))
+    n_slots = count_slots() if here else None
+    n_sharing = len(seeds) if n_slots is None else 1
+    n_threads = max(1, torch.get_num_threads() // n_sharing)
     trials = [
         Trial(
             label=stage if alone else f"{stage}, seed {seed}",
@@ -54,6 +59,8 @@ def plan_trials(
             for trial in trials
         ]
         trials[0] = replace(trials[0], curve=curve)
+    if n_slots is not None:
+        trials = [replace(trial, turn=Turn(n_slots, stage, trial.seed)) for trial in trials]
     return trials
 
 
@@ -62,14 +69,18 @@ def _checkpoint(stage: str, trial: Trial, engine: Engine) -> Path:
 
 
 def run_trials(trials: Sequence[Trial], split: Split) -> list[Result]:
-    """In processes of this machine, as many as there are threads, or on a Dask cluster.
+    """In processes of this machine, or on a Dask cluster.
+
+    There are as many processes as there are threads, or slots, and no more than trials.
 
     Raises UserError if the cluster does not answer, or is not made for this.
     """
     calls = [delayed(run_trial)(trial, split) for trial in trials]
     if SCHEDULER in os.environ:
         return _run_on_cluster(calls)
-    n_jobs = min(len(trials), torch.get_num_threads() // trials[0].n_threads)
+    turn, n_threads = trials[0].turn, trials[0].n_threads
+    n_at_once = torch.get_num_threads() // n_threads if turn is None else turn.n_slots
+    n_jobs = min(len(trials), n_at_once)
     # Without memory maps, of which PyTorch complains that they cannot be written to.
     return list(Parallel(n_jobs=n_jobs, max_nbytes=None)(calls))
 

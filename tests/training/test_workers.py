@@ -1,20 +1,30 @@
 """Trials side by side on this machine; tests/test_dask.py has those of a cluster."""
 
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.files.slots import N_SLOTS, Turn, count_notes
+from mnistpipe.networks.models import build_network
+from mnistpipe.training import trials as trials_module
+from mnistpipe.training import workers
 from mnistpipe.training.checkpoints import CHECKPOINTS
 from mnistpipe.training.engine import Engine
 from mnistpipe.training.loop import count_steps
 from mnistpipe.training.plan import TrainingRun
 from mnistpipe.training.recipe import Recipe
-from mnistpipe.training.trials import Trial, run_trial
+from mnistpipe.training.trials import Result, Trial, run_trial
 from mnistpipe.training.workers import SCHEDULER, plan_trials, run_trials
 from tests.training.test_trials import assert_equal
 
@@ -25,11 +35,13 @@ CURVE = Path("loss.csv")
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: Split) -> Iterator[None]:
     """A split for the checkpoints' names, and as many threads afterwards as before."""
     monkeypatch.delenv(SCHEDULER, raising=False)
+    monkeypatch.delenv(N_SLOTS, raising=False)
     monkeypatch.chdir(tmp_path)
     write_split(SPLIT_FILE, split)
     n_threads = torch.get_num_threads()
     yield
     torch.set_num_threads(n_threads)
+    get_reusable_executor().shutdown()  # processes of another test would stay in this folder
 
 
 def run_of(recipe: Recipe, *seeds: int, fraction: float = 1.0) -> TrainingRun:
@@ -78,10 +90,79 @@ def test_what_a_cluster_runs_is_kept_on_no_disk(
     recipe: Recipe, split: Split, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SCHEDULER, "tcp://nowhere:1")
+    monkeypatch.setenv(N_SLOTS, "2")  # whose slots are of this machine
     trials = plan_trials("train-convnet", run_of(recipe, 1, 2), split, engine, CURVE)
-    assert [(trial.checkpoint, trial.curve, trial.parent) for trial in trials] == [
-        (None, None, None)
+    assert [(trial.checkpoint, trial.curve, trial.parent, trial.turn) for trial in trials] == [
+        (None, None, None, None)
     ] * 2
+
+
+@pytest.mark.parametrize("seeds", [(7,), (3, 1, 2)])
+def test_where_stages_share_slots_each_trial_has_all_of_a_slots_threads(
+    recipe: Recipe,
+    split: Split,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    seeds: tuple[int, ...],
+) -> None:
+    torch.set_num_threads(2)
+    monkeypatch.setenv(N_SLOTS, "4")
+    trials = plan_trials("train-convnet", run_of(recipe, *seeds), split, engine, CURVE)
+    assert [trial.n_threads for trial in trials] == [2] * len(seeds)
+    assert [trial.turn for trial in trials] == [Turn(4, "train-convnet", seed) for seed in seeds]
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "n_slots", "n_processes"), [(1, 1, 1), (1, 4, 1), (3, 1, 1), (3, 2, 2), (3, 8, 3)]
+)
+def test_a_stage_has_no_more_processes_than_seeds_or_slots(
+    recipe: Recipe,
+    split: Split,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    n_seeds: int,
+    n_slots: int,
+    n_processes: int,
+) -> None:
+    asked: list[int] = []
+
+    def parallel(n_jobs: int, **_: object) -> Callable[[list[Any]], list[Result]]:
+        asked.append(n_jobs)
+        return lambda _: []
+
+    monkeypatch.setattr(workers, "Parallel", parallel)
+    monkeypatch.setenv(N_SLOTS, f"{n_slots}")
+    torch.set_num_threads(1)
+    trials = plan_trials("a", run_of(recipe, *range(n_seeds)), split, engine, CURVE)
+    run_trials(trials, split)
+    assert asked == [n_processes]
+
+
+def test_the_trials_of_several_stages_take_turns(
+    recipe: Recipe, split: Split, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stage with one seed, in threads of this process; what they do there is only noted."""
+    lock, now, at_once = threading.Lock(), set[str](), list[int]()
+    result = Result(build_network("convnet", 0.5), [], {}, np.zeros(0, dtype=np.int64))
+
+    def note(trial: Trial, _: Split) -> Result:
+        with lock:
+            now.add(trial.label)
+            at_once.append(len(now))
+        time.sleep(0.3)
+        with lock:
+            now.remove(trial.label)
+        return result
+
+    monkeypatch.setattr(trials_module, "_train_and_score", note)
+    monkeypatch.setenv(N_SLOTS, "2")
+    stages = ["a", "b", "c", "d"]
+    planned = [plan_trials(stage, run_of(recipe, 1), split, engine, CURVE) for stage in stages]
+    with ThreadPoolExecutor(len(stages)) as pool:
+        futures = [pool.submit(run_trials, trials, split) for trials in planned]
+        assert [future.result() for future in futures] == [[result]] * len(stages)
+    assert max(at_once) == 2
+    assert [count_notes(stage) for stage in stages] == [1] * 4
 
 
 def test_a_part_that_takes_the_steps_of_another_is_given_their_number(
@@ -98,14 +179,23 @@ def test_a_part_that_takes_the_steps_of_another_is_given_their_number(
         assert count_steps(n_examples, trial.recipe) >= 20
 
 
+@pytest.mark.parametrize("n_slots", [None, 2])
 def test_seeds_side_by_side_give_what_each_one_gives_alone(
-    recipe: Recipe, split: Split, engine: Engine
+    recipe: Recipe,
+    split: Split,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    n_slots: int | None,
 ) -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(2 if n_slots is None else 1)
+    if n_slots is not None:
+        monkeypatch.setenv(N_SLOTS, f"{n_slots}")
     trials = plan_trials("train-convnet", run_of(recipe, 1, 2, 3), split, engine, CURVE)
     assert [trial.n_threads for trial in trials] == [1, 1, 1]  # so that two run at a time
     results = run_trials(trials, split)
     assert CURVE.exists()
+    assert count_notes("train-convnet") == (0 if n_slots is None else 3)
+    monkeypatch.delenv(N_SLOTS, raising=False)
     alone = plan_trials("alone", run_of(recipe, 1, 2, 3), split, engine, CURVE)
     for trial, result in zip(alone, results, strict=True):
         assert_equal(result, run_trial(trial, split))

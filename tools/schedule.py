@@ -1,0 +1,97 @@
+"""In which order the stages are trained side by side, how long that takes, and what they cost.
+
+`tools.repro` starts stages in this order; `tools.plan` tells beforehand what comes of it.
+"""
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mnistpipe.study import Params
+
+# Images that one thread trains on in a second, views included: with one view, and with several.
+# As `make repro JOBS=2` printed them on the machine of docs/performance.md at the end of
+# train-convnet and train-augmented, and of train-net and train-net-augmented.
+IMAGES_PER_S = {"convnet": (21_000, 34_000), "net": (4_100, 5_000)}
+# What a stage takes besides: DVC, imports, validation, scoring and writing (the same page).
+STAGE_S = 6.0
+TRAINING_IMAGES = {"mnist": 60_000, "digits": 1_437}  # the validation set among them
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes to bring a stage up to date.
+
+    Attributes:
+        stage: its name in dvc.yaml.
+        n_trainings: that may go on side by side; 1 for a stage that does something else.
+        seconds: of each of them, on one thread.
+
+    """
+
+    stage: str
+    n_trainings: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a training is to go on, in seconds from the start of the first."""
+
+    stage: str
+    start_s: float
+    end_s: float
+
+
+# The stages between trainings and report, by the times at which that run wrote their metrics.
+ANALYSES = (
+    Cost("analyze", 1, 72.0),
+    Cost("robustness", 1, 78.0),
+    Cost("learning-curve", 1, 3.0),
+)
+
+
+def longest_first(params: Params) -> list[Cost]:
+    """All train stages, in the order in which they should be started.
+
+    What is begun at the end should be short, so that no training is left to go on alone. A training
+    counts, not a stage with all its seeds: they need not go on in one process after the other.
+    """
+    costs = [training_cost(params, stage) for stage in params.train_stages]
+    return sorted(costs, key=lambda cost: cost.seconds, reverse=True)
+
+
+def training_cost(params: Params, stage: str) -> Cost:
+    """Image passes by the measured speed, and what is the same for all.
+
+    Raises UserError if there is no such stage.
+    """
+    wanted = params.training_run(stage)
+    recipe = wanted.recipe
+    n_images = TRAINING_IMAGES[params.data.dataset] * (1 - params.prepare_split.validation_fraction)
+    steps_per_pass = math.ceil(n_images * wanted.fraction / recipe.batch_size)
+    min_steps = recipe.min_steps
+    if wanted.steps_of is not None:
+        min_steps = recipe.epochs * math.ceil(n_images * wanted.steps_of / recipe.batch_size)
+    passes = recipe.epochs * max(1, math.ceil(min_steps / (recipe.epochs * steps_per_pass)))
+    n_trained_on = n_images * wanted.fraction * len(recipe.views) * passes
+    images_per_s = IMAGES_PER_S[recipe.network][len(recipe.views) > 1]
+    return Cost(stage, len(wanted.seeds), STAGE_S + n_trained_on / images_per_s)
+
+
+def simulate(costs: Sequence[Cost], n_slots: int) -> list[Span]:
+    """When each training goes on, if they take the slots in order as these become free."""
+    free_s = [0.0] * n_slots  # a heap
+    spans = []
+    for cost in costs:
+        for _ in range(cost.n_trainings):
+            start_s = heapq.heappop(free_s)
+            spans.append(Span(cost.stage, start_s, start_s + cost.seconds))
+            heapq.heappush(free_s, start_s + cost.seconds)
+    return spans
+
+
+def last_end(spans: Sequence[Span]) -> float:
+    """When all is done, in seconds."""
+    return max((span.end_s for span in spans), default=0.0)
