@@ -17,7 +17,8 @@ if N_WORKERS > 1:  # the process that starts the workers sets its own number, wh
 else:
     os.environ.setdefault("OMP_NUM_THREADS", N_THREADS)
 
-import mnistpipe.networks.sparse_gradient  # noqa: E402, F401 (first: Numba cannot compile what is checked)
+# First: Numba cannot compile what is checked.
+from mnistpipe.networks import compiled, planes, pooling, sparse_gradient, winograd  # noqa: E402, F401
 
 # Before the rest of the library is imported: annotations such as Float[Tensor, "n 1 28 28"] are
 # checked at every call that the tests make.

@@ -49,13 +49,15 @@ def import_graph(*, with_others: bool = False) -> grimp.ImportGraph:
 
     Read once in a process, which runs the code that it found when it started.
 
-    Raises UserError if a module is no valid Python.
+    Raises UserError if a module is no valid Python, or cannot be read as text.
     """
     try:
         return grimp.build_graph(*PACKAGES, include_external_packages=with_others, cache_dir=None)
     except SourceSyntaxError as error:
         path = Path(error.filename).relative_to(ROOT)
         raise UserError(f"{path}, line {error.lineno}, is no valid Python; mend it.") from error
+    except UnicodeError as error:
+        raise UserError(f"A module is not UTF-8 text ({error}); save it as that.") from error
 
 
 def _reached_files(module: str) -> set[Path]:

@@ -1,22 +1,23 @@
-"""Convolution, pooling, ReLU and dropout in one step, whose backward pass skips what is zero.
+"""Convolution, pooling, ReLU and dropout in one step, by compiled loops where a processor trains.
 
-Max pooling hands each gradient to one place of its window, so that of a 4x4 window's sixteen
-fifteen are zero; ReLU and dropout stop more than half of the others. PyTorch's convolution
-multiplies by the zeros all the same, which is the largest part of a training step on a processor.
-Here only the places that have a gradient are visited: the same sums, in another order. On a GPU,
-and where no gradient is wanted, the layers are PyTorch's own.
+Max pooling hands each gradient to one place of its window, ReLU and dropout stop more than half of
+the others. PyTorch's layers convolve what is dropped, write down maps that are pooled at once, and
+multiply by the gradients' zeros. Here each layer takes the way on which least is done. On a GPU, in
+bf16, and for a few images that are scored, the layers are PyTorch's own; the loops are tested
+against them.
 """
 
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
+
+FEW_CHANNELS = 8  # up to which plane by plane is faster than sums over the channels
+MANY_IMAGES = 64  # from which scoring is worth loading the compiled loops: a second, and 80 MB
 
 
 def convolve_and_pool(
@@ -29,13 +30,13 @@ def convolve_and_pool(
 ) -> Float[Tensor, "n c_out pooled pooled"]:
     """Convolve, pool, rectify, and drop whole channels.
 
-    Rows and columns at the end that the pooling leaves out are not convolved. With an average,
-    ReLU comes before the pooling; with a maximum the order makes no difference.
+    With an average, ReLU comes before the pooling; with a maximum the order makes no difference.
 
     Args:
         layer: gives weights and zero padding; its stride is one.
         images: square, with channels.
-        window: side of the pooling windows, in pixels.
+        window: side of the pooling windows, in pixels. Rows and columns at the end that fill no
+            window are left out.
         dropout: the probability of zeroing a channel; the others are scaled up. 0 when scoring.
         average: pool by the average instead of the maximum.
 
@@ -43,9 +44,10 @@ def convolve_and_pool(
     padding = int(layer.padding[0])
     assert layer.bias is not None  # noqa: S101 (for the type checker)
     map_side = images.shape[-1] + 2 * padding - layer.kernel_size[0] + 1
-    far = padding - map_side % window
-    padded = F.pad(images, (padding, far, padding, far))
-    if padded.device.type != "cpu" or not torch.is_grad_enabled():
+    far = max(0, padding - map_side % window)
+    padded = F.pad(images, (padding, far, padding, far)) if padding > 0 else images
+    many = torch.is_grad_enabled() or len(images) >= MANY_IMAGES
+    if padded.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not many:
         maps = F.conv2d(padded, layer.weight, layer.bias)
         pooled = (
             F.avg_pool2d(F.relu(maps), window) if average else F.relu(F.max_pool2d(maps, window))
@@ -71,15 +73,30 @@ class _ConvolveAndPool(torch.autograd.Function):
         window: int,
         dropout: float,
     ) -> Tensor:
-        maps = F.conv2d(images, weight, bias)
-        output, places = F.max_pool2d(maps, window, return_indices=True)
-        output.relu_()
+        # Loaded late: the compiler takes half a second and 80 MB.
+        from mnistpipe.networks import compiled, planes, pooling, winograd  # noqa: PLC0415
+
+        (n, n_in, side, _), (n_out, _, kernel, _) = images.shape, weight.shape
+        pooled = (side - kernel + 1) // window
+        kept = torch.ones(n, n_out)
         if dropout > 0:
-            kept = output.new_empty((*output.shape[:2], 1, 1)).bernoulli_(1 - dropout)
-            output.mul_(kept.div_(1 - dropout))
-        ctx.save_for_backward(images, weight, output, places)
-        ctx.map_width, ctx.scale = maps.shape[-1], 1 / (1 - dropout)
-        return output
+            kept.bernoulli_(1 - dropout).div_(1 - dropout)
+        output = torch.empty(n, pooled, pooled, n_out)
+        places = torch.empty(n, pooled, pooled, n_out, dtype=torch.uint8)
+        n_parts, seen = compiled.count_parts(_operations(images, weight)), _rows(images)
+        results = kept.numpy(), output.numpy(), places.numpy()
+        if n_in <= FEW_CHANNELS and window == planes.WINDOW:
+            kernels = weight.detach().contiguous().numpy()
+            planes.convolve_planes(seen, kernels, bias.detach().numpy(), *results, n_parts)
+        else:
+            if kernel == winograd.KERNEL and side % winograd.TILE == 0:
+                maps = winograd.convolve_winograd(seen, weight, bias.detach().numpy(), n_parts)
+            else:
+                maps = _channels_last(F.conv2d(images, weight, bias))
+            pooling.pool_maps(maps, window, *results)
+        ctx.save_for_backward(images, weight, output, places, kept)
+        ctx.window = window
+        return output.permute(0, 3, 1, 2)
 
     @staticmethod
     @once_differentiable
@@ -87,33 +104,38 @@ class _ConvolveAndPool(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401 (likewise)
         gradient: Tensor,
     ) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
-        # Only training needs the compiler: half a second and 80 MB.
-        from mnistpipe.networks.sparse_gradient import add_gradients  # noqa: PLC0415
+        from mnistpipe.networks import compiled, planes, sparse_gradient  # noqa: PLC0415 (see above)
 
-        images, weight, output, places = ctx.saved_tensors
-        n_threads = torch.get_num_threads()
-        maps = _channels_last(gradient), _channels_last(output), _channels_last(places)
-        kernels, seen = _rows(weight), _rows(images)
-        to_images = np.zeros_like(seen) if ctx.needs_input_grad[0] else seen[:0]
-        to_weights = np.zeros((n_threads, *kernels.shape), np.float32)
-        to_biases = np.zeros((n_threads, len(kernels)), np.float32)
-        if n_threads > 1:
-            _share_threads(n_threads)
-        results = to_images, to_weights, to_biases
-        add_gradients(*maps, ctx.map_width, ctx.scale, seen, kernels, *results)
-        return (
-            _as_tensor(to_images, images) if ctx.needs_input_grad[0] else None,
-            _as_tensor(to_weights.sum(axis=0), weight),
-            torch.from_numpy(to_biases.sum(axis=0)),
-            None,
-            None,
-        )
+        images, weight, *saved = ctx.saved_tensors
+        output, places, kept = (each.numpy() for each in saved)
+        n_parts, seen = compiled.count_parts(_operations(images, weight)), _rows(images)
+        maps = _channels_last(gradient), output, places, kept
+        n_out, n_in, *kernel = weight.shape
+        to_biases, image_wanted = torch.zeros(n_parts, n_out), ctx.needs_input_grad[0]
+        if n_in == 1 and ctx.window == planes.WINDOW and not image_wanted:
+            to_weights = torch.zeros(n_parts, n_out, *kernel)
+            planes.add_weight_gradients(*maps, seen, to_weights.numpy(), to_biases.numpy())
+            to_images, to_weight = None, to_weights.sum(0).unsqueeze(1)
+        else:
+            kernels = _rows(weight)
+            to_weights = torch.zeros(n_parts, *kernels.shape)
+            image_rows = torch.empty(len(images) if image_wanted else 0, *seen.shape[1:])
+            results = image_rows.numpy(), to_weights.numpy(), to_biases.numpy()
+            sparse_gradient.add_gradients(*maps, ctx.window, seen, kernels, *results)
+            to_images = _from_rows(image_rows, images) if image_wanted else None
+            to_weight = _from_rows(to_weights.sum(0), weight)
+        return to_images, to_weight, to_biases.sum(0), None, None
+
+
+def _operations(images: Tensor, weight: Tensor) -> int:
+    """Multiplications and additions of a convolution without padding."""
+    side = images.shape[-1] - weight.shape[-1] + 1
+    return 2 * len(images) * side * side * weight.numel()
 
 
 def _channels_last(tensor: Tensor) -> ndarray:
-    """The numbers of (n, c, h, w) as an array (n, h, w, c), in single precision."""
-    array = tensor.detach().permute(0, 2, 3, 1).contiguous()
-    return (array.float() if array.is_floating_point() else array).numpy()
+    """The numbers of (n, c, h, w) as an array (n, h, w, c)."""
+    return tensor.detach().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _rows(tensor: Tensor) -> ndarray:
@@ -122,17 +144,7 @@ def _rows(tensor: Tensor) -> ndarray:
     return array.reshape(*array.shape[:2], array.shape[2] * array.shape[3])
 
 
-def _as_tensor(rows: ndarray, like: Tensor) -> Tensor:
-    """Back from an array (n, h, w * c)."""
+def _from_rows(rows: Tensor, like: Tensor) -> Tensor:
+    """Back from (n, h, w * c)."""
     n, c, h, w = like.shape
-    return torch.from_numpy(rows).view(n, h, w, c).permute(0, 3, 1, 2).to(like.dtype)
-
-
-@lru_cache(maxsize=1)  # called again only when the number changes
-def _share_threads(n_threads: int) -> None:
-    """Let Numba's parallel loops take as many threads as PyTorch's."""
-    import numba  # noqa: PLC0415 (see above)
-
-    numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    # Both may use the same OpenMP, whose number Numba sets when it starts its threads.
-    torch.set_num_threads(n_threads)
+    return rows.view(n, h, w, c).permute(0, 3, 1, 2)

@@ -4,6 +4,7 @@ They are all here, but for one that concerns the layers of the networks: `convol
 """
 
 import ctypes
+import os
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -52,10 +53,11 @@ def start_engine(precision: Literal["auto", "fp32", "bf16"]) -> Engine:
             "use auto or fp32."
         )
     keep_freed_memory()
-    # Both concern GPUs alone: fp32 means fp32 and not TF32, and convolutions give the same bits
-    # each time.
+    # These concern GPUs alone: fp32 means fp32 and not TF32, and convolutions and matrix products
+    # give the same bits each time.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if precision == "auto":
         precision = "bf16" if native and device.type == "cuda" else "fp32"
     return Engine(device, precision)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from jaxtyping import Float, Int
@@ -13,11 +14,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.models import Classifier, build_network
 from mnistpipe.scoring.scores import Examples, normalise, predict, score, to_pixels
+from mnistpipe.training.cuda_graphs import CapturedFunction
 from mnistpipe.training.engine import Engine, flatten_parameters
 from mnistpipe.training.optimizers import Optimizer
 from mnistpipe.training.recipe import Recipe
 from mnistpipe.training.schedules import learning_rate
 from mnistpipe.training.views import count_draws, make_views
+
+PREPARED_AT_ONCE = 512  # examples whose views are made in one go; a larger batch is one alone
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,10 @@ class Training:
         self._optimizer = Optimizer(
             recipe.optimizer.name, self._weights, recipe.optimizer.weight_decay
         )
+        self._differentiate: Callable[[Tensor, Tensor], Tensor] = self._loss_and_gradient
+        if engine.device.type == "cuda":
+            buffers = self.network.buffers  # of batch normalisation
+            self._differentiate = CapturedFunction(self._loss_and_gradient, lambda: [*buffers()])
         self._average: AveragedModel | None = None
         if recipe.weight_averaging is not None:
             mean = get_ema_multi_avg_fn(recipe.weight_averaging)  # type: ignore[no-untyped-call]
@@ -75,15 +83,27 @@ class Training:
         assert isinstance(averaged, Classifier)  # noqa: S101 (for the type checker)
         return averaged
 
-    def step(self, loss: Tensor, lr: float) -> None:
-        """Update the weights once, by a loss whose gradients start from zero."""
+    def step(
+        self, images: Float[Tensor, "n 1 28 28"], labels: Int[Tensor, " n"], lr: float
+    ) -> Float[Tensor, ""]:
+        """Update the weights once, by a batch; returns its loss before the update."""
         gradient = self._weights.grad
         assert gradient is not None  # noqa: S101 (for the type checker)
-        gradient.zero_()  # not dropped: each weight's is a view of it
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._differentiate(images, labels)
         self._optimizer.step(gradient, lr)
         if self._average is not None:
             self._average.update_parameters(self.network)
+        return loss
+
+    def _loss_and_gradient(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Fill in the weights' gradient, and return the loss."""
+        assert self._weights.grad is not None  # noqa: S101 (for the type checker)
+        self._weights.grad.zero_()  # not dropped: each weight's is a view of it
+        with self.engine.autocast():
+            logprobs = self.network(images)
+        loss = smoothed_nll_loss(logprobs, labels, self.recipe.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that the next epoch depends on, besides the curve's length.
@@ -160,21 +180,11 @@ def _train_epoch(
     generator = torch.Generator().manual_seed(_epoch_seed(training.seed, epoch))
     # Dropout knows only PyTorch's global generator.
     torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-    rows = examples.images.flatten(1)  # rows of one matrix are gathered faster than images
     n_batches = _steps_per_epoch(len(examples), recipe)
     losses, counts = [], []
-    for batch, (chosen, draws) in enumerate(
-        _draw_batches(len(examples), recipe, engine, generator)
-    ):
-        pixels = to_pixels(rows.index_select(0, chosen).view(-1, *examples.images.shape[1:]))
-        views = make_views(pixels, recipe.views, draws)
-        images = normalise(views).contiguous(memory_format=torch.channels_last)
-        labels = examples.labels.index_select(0, chosen).repeat(len(recipe.views))
-        with engine.autocast():
-            logprobs = training.network(images)
-        loss = smoothed_nll_loss(logprobs, labels, recipe.label_smoothing)
-        training.step(loss, learning_rate(recipe, epoch, batch / n_batches))
-        losses.append(loss.detach())  # read after the epoch: reading waits for the device
+    for batch, (images, labels) in enumerate(_batches(examples, recipe, engine, generator)):
+        lr = learning_rate(recipe, epoch, batch / n_batches)
+        losses.append(training.step(images, labels, lr))  # read later: reading waits for the device
         counts.append(len(labels))
         on_batch(len(labels))
     return _mean_loss(torch.stack(losses).double().cpu(), torch.tensor(counts), epoch)
@@ -209,17 +219,37 @@ def _steps_per_pass(n_examples: int, recipe: Recipe) -> int:
     return len(split_batches(torch.arange(n_examples), recipe.batch_size))
 
 
-def _draw_batches(
-    n_examples: int, recipe: Recipe, engine: Engine, generator: torch.Generator
+def _batches(
+    examples: Examples, recipe: Recipe, engine: Engine, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each batch of an epoch: which examples, and random numbers for each one's views."""
-    n_draws = count_draws(recipe.views)
-    for _ in range(count_passes(n_examples, recipe)):
+    """Each batch of an epoch as the network takes it: images in all views, and their labels.
+
+    Many batches are prepared at once: that takes no more calls than one.
+    """
+    rows = examples.images.flatten(1)  # rows of one matrix are gathered faster than images
+    n_views, n_draws = len(recipe.views), count_draws(recipe.views)
+    for _ in range(count_passes(len(examples), recipe)):
         # Drawn for all examples at once: a batch's size changes nobody's numbers.
-        order = torch.randperm(n_examples, generator=generator).to(engine.device)
-        draws = torch.rand(n_examples, n_draws, generator=generator).to(engine.device)
-        for chosen in split_batches(order, recipe.batch_size):
-            yield chosen, draws[chosen]
+        order = torch.randperm(len(examples), generator=generator).to(engine.device)
+        draws = torch.rand(len(examples), n_draws, generator=generator).to(engine.device)
+        for chosen in _equal_batches(split_batches(order, recipe.batch_size)):
+            flat = chosen.flatten()
+            pixels = to_pixels(rows.index_select(0, flat).view(-1, *examples.images.shape[1:]))
+            views = normalise(make_views(pixels, recipe.views, draws[flat]))
+            # From (view, batch, image) to (batch, view, image).
+            of_batches = views.view(n_views, *chosen.shape, -1).transpose(0, 1).flatten(1, 2)
+            images = of_batches.view(len(chosen), -1, *pixels.shape[1:])
+            labels = examples.labels.index_select(0, flat).view(chosen.shape).repeat(1, n_views)
+            yield from zip(images, labels, strict=True)
+
+
+def _equal_batches(batches: Sequence[Tensor]) -> Iterator[Int[Tensor, "k b"]]:
+    """Batches of one size, in order and stacked, as many as are prepared at once."""
+    n_at_once = max(1, PREPARED_AT_ONCE // len(batches[0]))
+    for _, same in groupby(batches, key=len):
+        equal = list(same)
+        for start in range(0, len(equal), n_at_once):
+            yield torch.stack(equal[start : start + n_at_once])
 
 
 def split_batches(order: Int[Tensor, " n"], batch_size: int) -> list[Int[Tensor, " b"]]:
