@@ -305,7 +305,7 @@ def test_another_fraction_is_three_lines_and_one_network(repo: Path) -> None:
 
 def test_an_edited_comment_or_docstring_runs_no_stage_but_code(repo: Path) -> None:
     edit(repo, "mnistpipe/training/loop.py", '"""The one training loop."""', '"""It."""')
-    edit(repo, "mnistpipe/training/loop.py", "# read after the epoch", "# later")
+    edit(repo, "mnistpipe/training/loop.py", "# read later: reading", "# late: reading")
     edit(repo, "mnistpipe/training/engine.py", "# from malloc.h", "# glibc's")
     edit(repo, "mnistpipe/training/engine.py", '"""Where and how a network is trained.', '"""How.')
     edit(repo, "mnistpipe/files/sections.py", '"""One section of the file', '"""A section of it')

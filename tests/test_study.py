@@ -19,7 +19,6 @@ from mnistpipe.files.errors import UserError
 from mnistpipe.files.sections import Section, read_section
 from mnistpipe.learning_curve.params import LearningCurve
 from mnistpipe.robustness.params import Robustness
-from mnistpipe.scoring.scores import BATCH_SIZE
 from mnistpipe.study import Params, load_params
 from mnistpipe.training.plan import (
     SWEEP,
@@ -99,7 +98,6 @@ def test_the_write_ups_study_has_its_recipes() -> None:
     assert params.learning_curve.model_dump() == {"bootstrap": 1000, "seed": 0}
     assert params.prepare_split.model_dump() == {"validation_fraction": 0.15, "seed": 0}
     assert params.data.model_dump() == {"dataset": "mnist", "fallback": "digits"}
-    assert BATCH_SIZE == 1000  # of images that are scored
 
 
 def test_nothing_read_can_be_changed_afterwards() -> None:
