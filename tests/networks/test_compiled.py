@@ -34,6 +34,7 @@ def add(n_parts):
 """
 
 
+@pytest.mark.slow
 def test_what_is_compiled_is_loaded_by_the_next_process(tmp_path: Path) -> None:
     script = f"""{ADD_GRADIENTS}
 for n_parts in (1, 2):
@@ -72,6 +73,7 @@ def run(script: str, *arguments: Path, env: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("n_parts", [1, 2])
 def test_a_full_disk_does_not_stop_a_backward_pass(tmp_path: Path, n_parts: int) -> None:
