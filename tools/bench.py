@@ -39,6 +39,7 @@ from tools.bench_measure import (
     short_recipe,
     start_training,
 )
+from tools.schedule import image_passes
 
 MNIST_TRAINING_IMAGES = 51_000  # without the validation set
 TRIAL_IMAGES = 640  # enough to tell how many images make a measurement of the wanted length
@@ -231,11 +232,9 @@ def _whole_study(results: dict[str, dict[str, float]]) -> dict[str, float]:
     passes, reference_s, ours_s = 0.0, 0.0, 0.0
     for stage in params.train_stages:
         wanted = params.training_run(stage)
-        recipe, fraction = wanted.recipe, wanted.steps_of or wanted.fraction
         # The sweeps train what train-net-augmented trains.
         speed = results[stage.removeprefix("train-") if stage in TRAIN_STAGES else "net-augmented"]
-        n = recipe.epochs * len(recipe.views) * fraction * MNIST_TRAINING_IMAGES
-        n *= len(wanted.seeds)
+        n = len(wanted.seeds) * image_passes(wanted, MNIST_TRAINING_IMAGES)
         passes += n
         reference_s += n / speed["reference_images_per_s"]
         ours_s += n / speed["images_per_s"]

@@ -36,7 +36,7 @@ class Measurement:
         peak_mb: largest resident memory, in 10^6 bytes.
         precision: of the convolutions and products.
         flops_share: of the rate at which this machine multiplies large matrices; the products are
-            counted that the sides compute whole, not those of ours that skip zeros.
+            counted that a library computes, not those of our compiled loops.
 
     """
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnistpipe.study import Params
+from mnistpipe.training.plan import TrainingRun
 
 # Images that one thread trains on in a second, views included: with one view, and with several.
 # As `make repro JOBS=2` printed them on the machine of docs/performance.md at the end of
@@ -70,14 +71,28 @@ def training_cost(params: Params, stage: str) -> Cost:
     wanted = params.training_run(stage)
     recipe = wanted.recipe
     n_images = TRAINING_IMAGES[params.data.dataset] * (1 - params.prepare_split.validation_fraction)
+    images_per_s = IMAGES_PER_S[recipe.network][len(recipe.views) > 1]
+    seconds = STAGE_S + image_passes(wanted, n_images) / images_per_s
+    return Cost(stage, len(wanted.seeds), seconds)
+
+
+def image_passes(wanted: TrainingRun, n_images: float) -> float:
+    """How often an image is trained on with one seed, views included, in all epochs together.
+
+    As `mnistpipe.training.loop` counts, which imports PyTorch.
+
+    Args:
+        wanted: what a stage trains.
+        n_images: of the whole training split.
+
+    """
+    recipe = wanted.recipe
     steps_per_pass = math.ceil(n_images * wanted.fraction / recipe.batch_size)
     min_steps = recipe.min_steps
     if wanted.steps_of is not None:
         min_steps = recipe.epochs * math.ceil(n_images * wanted.steps_of / recipe.batch_size)
     passes = recipe.epochs * max(1, math.ceil(min_steps / (recipe.epochs * steps_per_pass)))
-    n_trained_on = n_images * wanted.fraction * len(recipe.views) * passes
-    images_per_s = IMAGES_PER_S[recipe.network][len(recipe.views) > 1]
-    return Cost(stage, len(wanted.seeds), STAGE_S + n_trained_on / images_per_s)
+    return n_images * wanted.fraction * len(recipe.views) * passes
 
 
 def simulate(costs: Sequence[Cost], n_slots: int) -> list[Span]:
