@@ -1,4 +1,5 @@
-# Each target first makes the virtual environment .venv, if it is missing or out of date.
+# Each target but `doctor` first makes the virtual environment .venv, if it is missing or not right.
+# make doctor  what is wrong with this machine or this checkout, all at once
 # make repro   reproduce the study: every number, figure and report
 #              (JOBS=2: two networks at a time; or STAGES=train-net: that one and what it needs)
 # make plan    how long make repro JOBS=N will take on N cores, and in which order it trains
@@ -16,53 +17,52 @@
 
 PYTHON ?= python3
 JOBS ?= 1
-BIN := .venv/bin
-# DVC runs its stages with the `python` that it finds first.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# Neither a user's packages nor another environment may show through.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Not by the variables that Python reads; what other variables mean, mnistpipe/files/environment.py decides.
+RUN := .venv/bin/python -E -m
 
-.PHONY: repro plan test test-quick check plots bench search readme
+.PHONY: repro plan test test-quick check plots bench search readme doctor .venv
 
-repro: .venv/installed
-	@$(BIN)/python -m tools repro --jobs $(JOBS) $(STAGES)
+repro: .venv
+	@$(RUN) tools repro --jobs $(JOBS) $(STAGES)
 
-plan: .venv/installed
-	@$(BIN)/python -m tools plan
+doctor:
+	@if .venv/bin/python -c '' 2>/dev/null; then $(RUN) tools.doctor; else $(OUTSIDE) tools.doctor; fi
+
+plan: .venv
+	@$(RUN) tools plan
 
 # A process of tests for each core, up to four, which takes a file at a time: the longest first.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: .venv/installed
+test: .venv
 	@$(PYTEST) $(PYTEST_ARGS)
 
-test-quick: .venv/installed
+test-quick: .venv
 	@$(PYTEST) -m 'not slow' $(PYTEST_ARGS)
 
-check: .venv/installed
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports
-	@$(BIN)/mypy
+check: .venv
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@.venv/bin/python -E .venv/bin/lint-imports
+	@$(RUN) mypy
 
-plots: .venv/installed
-	@$(BIN)/dvc plots show
+plots: .venv
+	@$(RUN) dvc plots show
 
-bench: .venv/installed
-	@$(BIN)/python -m tools bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(PROFILE),--profile $(PROFILE))
+bench: .venv
+	@$(RUN) tools bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(PROFILE),--profile $(PROFILE))
 
-search: .venv/installed
-	@$(BIN)/python -m tools search $(STAGE) $(if $(TRIALS),--trials $(TRIALS)) $(SEARCH_ARGS)
+search: .venv
+	@$(RUN) tools search $(STAGE) $(if $(TRIALS),--trials $(TRIALS)) $(SEARCH_ARGS)
 
-readme: .venv/installed
-	@$(BIN)/python -m tools readme
-	@$(BIN)/python -m tools architecture
+readme: .venv
+	@$(RUN) tools readme
+	@$(RUN) tools architecture
 
-.venv/installed: constraints.txt pyproject.toml tools/plots_page.py
-	@$(PYTHON) -c 'import sys; sys.exit("ERROR: Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -m venv .venv || { echo "ERROR: no virtual environment could be made; on Debian, install python3-venv."; exit 1; }
-	@echo "Installing the pinned packages into .venv (about 6 GB, some minutes) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
-		|| { echo "ERROR: the packages could not be installed; the lines above say why."; exit 1; }
-	@$(BIN)/python -m tools plots_page
-	@touch $@
+# An old Python can read this much, and no more of the project.
+WANTED := Python 3.11 to 3.14 is needed: make PYTHON=python3.12
+OUTSIDE := { command -v $(PYTHON) >/dev/null || { echo "ERROR: There is no $(PYTHON) here; $(WANTED)"; exit 1; }; } && \
+	$(PYTHON) -c 'import sys; sys.exit("ERROR: $(WANTED)" if sys.version_info < (3, 11) else 0)' && $(PYTHON) -E -m
+
+.venv:
+	@$(RUN) tools.setup --check 2>/dev/null || { $(OUTSIDE) tools.setup; }

@@ -14,6 +14,8 @@ from contextlib import nullcontext
 from functools import partial
 from types import FrameType
 
+from mnistpipe.files.environment import settle
+
 STOPPED = "Stopped. Finished stages and epochs are kept: the same command goes on from there.\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -21,6 +23,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def main() -> None:
     """A stage without a script of its own is one of those that train."""
     answer_signals()
+    settle()
     _, *words = sys.argv
     if len(words) != 1:
         sys.exit("ERROR: Name one stage, as it stands in dvc.yaml: python -m stages train-net")
@@ -45,17 +48,11 @@ def answer_signals() -> None:
     """From here on Ctrl-C and SIGTERM end the process with one line, at any time.
 
     To be called before anything slow is imported. Until `run` has imported the rest a stop is
-    immediate: what a handler raises while PyTorch imports NumPy is swallowed. What counts only
-    before PyTorch is imported is set here, too.
+    immediate: what a handler raises while PyTorch imports NumPy is swallowed.
     """
     for each in _SIGNALS:
         if signal.getsignal(each) != signal.SIG_IGN:  # as for a job in the background
             signal.signal(each, _stop_at_once)
-    # Processes of a stage that train side by side: what they leave behind is removed, no more.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
-    # Threads wait for each other by turning in a loop before they sleep. GNU OpenMP's 300,000 turns
-    # take a core from whoever else needs it, another process or Numba's threads, for milliseconds.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def run(call: Callable[[], None], name: str | None = None) -> None:

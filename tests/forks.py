@@ -24,11 +24,11 @@ from tests.crash import ROOT
 TIMEOUT_S = 300  # under load, too
 # On one thread: small batches keep no second one busy.
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-# What Python runs at its start where a fork stands in for it: it hands over its streams, and waits.
+# What a stage does first where a fork may stand in for it: it hands over its streams, and waits.
 STAND_IN = """
 import json, os, socket, sys
-words = sys.orig_argv[3:]
-if sys.orig_argv[1:3] == ["-m", "stages"] and words[0] in os.environ["FORKED"].split():
+words = sys.argv[1:]
+if sys.orig_argv[1:3] == ["-m", "stages"] and words[0] in os.environ.get("FORKED", "").split():
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(os.environ["FORKS"])
         asked = {"folder": os.getcwd(), "words": words, "environment": dict(os.environ)}
@@ -36,6 +36,12 @@ if sys.orig_argv[1:3] == ["-m", "stages"] and words[0] in os.environ["FORKED"].s
         status = server.recv(1)
     os._exit(status[0] if status else 1)
 """
+
+
+def let_stand_in(folder: Path) -> None:
+    """Change a copy of the repository so that forks may stand in for its stages."""
+    path = folder / "stages" / "__main__.py"
+    path.write_text(STAND_IN + path.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -155,11 +161,9 @@ class Forks:
     def stand_in(self, stages: Sequence[str]) -> dict[str, str]:
         """An environment in which `python -m stages STAGE` is a fork, for these stages.
 
-        It runs the code of the folder that it is called in.
+        It runs the code of the folder that it is called in, where `let_stand_in` was called.
         """
-        Path(self._place.name, "sitecustomize.py").write_text(STAND_IN, encoding="utf-8")
-        names = {"FORKS": str(self._socket), "FORKED": " ".join(stages)}
-        return {"PYTHONPATH": self._place.name} | names
+        return {"FORKS": str(self._socket), "FORKED": " ".join(stages)}
 
     def _ask(self, **request: object) -> dict[str, Any]:
         assert self._process.stdin is not None

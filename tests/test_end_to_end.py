@@ -17,12 +17,24 @@ from dvc.utils.hydra import apply_overrides
 from mnistpipe.study import load_params
 from mnistpipe.training.plan import TRAIN_STAGES
 from tests.conftest import ROOT, tracked_files
-from tests.forks import Forks
+from tests.forks import Forks, let_stand_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 THREADS = max(1, len(os.sched_getaffinity(0)) // 2)  # of each of two stages side by side
 NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+# What shells, notebooks, clusters and git's hooks export for other programs.
+HOSTILE = {
+    "GIT_DIR": "/nonexistent",
+    "MATPLOTLIBRC": "/nonexistent",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "NUMBA_DISABLE_JIT": "1",
+    "OMP_PROC_BIND": "true",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONPATH": "/nonexistent",
+    "PYTHONWARNINGS": "error",
+    "SHELL": "/usr/sbin/nologin",
+}
 PARAMS = load_params(ROOT / "params.yaml")
 TRAINING = PARAMS.train_stages
 STAGES = [
@@ -108,6 +120,7 @@ def read(path: Path) -> dict[str, Any]:
 def clone(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> tuple[Path, str]:
     """A clone in which the study has run once, and what that printed."""
     folder = copy_of_the_working_tree(tmp_path_factory.mktemp("clone"))
+    let_stand_in(folder)
     bring_compiled(folder)
     short = {"epochs": 2, "batch_size": 64, "min_steps": 0}
     recipes = (*TRAIN_STAGES, "partial-data.recipe")
@@ -125,7 +138,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> tuple[Path,
     shutil.rmtree(folder / "code", ignore_errors=True)
     (folder / "dvc.lock").unlink(missing_ok=True)
     # The trainings are forks; below, three of them run again as the processes that DVC starts.
-    environment = NO_NETWORK | forks.stand_in(TRAINING)
+    environment = NO_NETWORK | HOSTILE | forks.stand_in(TRAINING)
     printed = run(
         folder, sys.executable, "-m", "tools", "repro", "--jobs", "2", environment=environment
     )

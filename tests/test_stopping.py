@@ -84,9 +84,11 @@ def read_line(process: subprocess.Popen[str]) -> str:
 
 
 def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Its status, and what it said on standard error."""
+    """Its status, and what it said on standard error, but of how these tests start it."""
     _, stderr = process.communicate(timeout=TIMEOUT_S)
-    return process.returncode, stderr
+    lines = stderr.splitlines(keepends=True)
+    said = [line for line in lines if not line.startswith("Note: PYTHONPATH is not used")]
+    return process.returncode, "".join(said)
 
 
 @pytest.mark.parametrize("number", [SIGINT, SIGTERM])

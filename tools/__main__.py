@@ -4,13 +4,16 @@ import importlib
 import sys
 from pathlib import Path
 
+from mnistpipe.files.environment import settle
 from stages.__main__ import answer_signals, run
 
 
 def main() -> None:
     """The tool finds its own words in `sys.argv`, as if it had been run by itself."""
     answer_signals()
-    tools = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+    settle()
+    modules = Path(__file__).parent.glob("[!_]*.py")
+    tools = sorted(path.stem for path in modules if "\ndef main(" in path.read_text("utf-8"))
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in tools:
         sys.exit(f"ERROR: Name one tool: {', '.join(tools)}.")

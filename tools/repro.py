@@ -1,7 +1,7 @@
 """Reproduce the study: python -m tools repro [--jobs N | STAGE ...].
 
-Checks the whole of params.yaml, since DVC runs no stage for a section that it does not know;
-asks for MNIST again while a fallback is in its place; then leaves the work to DVC.
+Checks machine, checkout and the whole of params.yaml, since DVC runs no stage for a section that it
+does not know; asks for MNIST again while a fallback is in its place; then leaves the work to DVC.
 """
 
 import argparse
@@ -12,16 +12,17 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from types import FrameType
 
 import psutil
 
 from mnistpipe.data.datasets import RAW, SOURCE_FILE, read_source
+from mnistpipe.files.environment import count_cores, settle
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.locks import only_one
 from mnistpipe.files.slots import N_SLOTS, POLL_S, count_notes, remove_notes
 from mnistpipe.study import Params, load_params
+from tools.doctor import find_notes, find_problems, tell
 from tools.schedule import ANALYSES, Cost, longest_first
 
 DVC = [sys.executable, "-m", "dvc"]
@@ -36,6 +37,10 @@ def main() -> None:
     jobs: int = arguments.jobs
     if jobs > 1 and arguments.stages:
         parser.error("--jobs is for the whole study; leave it or the stages out")
+    problems = [*find_problems()]
+    tell([*settle(), *find_notes()], problems)
+    if problems:
+        sys.exit(1)
     params = load_params()
 
     stopped_by: list[int] = []
@@ -93,7 +98,9 @@ def _side_by_side(costs: Sequence[Cost], jobs: int, stopped_by: list[int]) -> in
     trainings in processes of their own than slots and the seeds of one stage.
     """
     waiting, running, status = list(costs), dict[Future[int], Cost](), 0
-    share = {"OMP_NUM_THREADS": str(max(1, _count_cores() // jobs)), N_SLOTS: str(jobs)}
+    n_threads = max(1, count_cores() // jobs)
+    n_threads = min(n_threads, int(os.environ.get("OMP_NUM_THREADS", n_threads)))
+    share = {"OMP_NUM_THREADS": str(n_threads), N_SLOTS: str(jobs)}
     with ThreadPoolExecutor(len(costs)) as pool:
         while running or waiting:
             if stopped_by or status != 0:
@@ -111,12 +118,6 @@ def _side_by_side(costs: Sequence[Cost], jobs: int, stopped_by: list[int]) -> in
     return status
 
 
-def _count_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _count_unfinished(costs: Iterable[Cost]) -> int:
     """Trainings of stages that are being run, those that wait for a slot among them."""
     return sum(cost.n_trainings - count_notes(cost.stage) for cost in costs)
@@ -125,9 +126,6 @@ def _count_unfinished(costs: Iterable[Cost]) -> int:
 def _dvc(words: list[str], share: Mapping[str, str] | None = None) -> int:
     """Run DVC; as one of several side by side, whose share variables tell, in plain lines."""
     command, environment = DVC, dict(os.environ)
-    # The stages' `python` is the one that runs this, whether its environment is active or not.
-    folder = str(Path(sys.executable).parent)
-    environment["PATH"] = os.pathsep.join([folder, environment.get("PATH", os.defpath)])
     if share is not None:
         environment |= share
         # Two may want DVC's lock at once; by default it gives up after three seconds.
