@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]  # of the checkout
 SITE_CACHE = "DVC_SITE_CACHE_DIR"
 
 
@@ -167,10 +167,10 @@ def _settle_account() -> None:
         os.environ["LOGNAME"] = f"user-{os.getuid()}"
     if os.path.expanduser("~") == "~":  # noqa: PTH111 (pathlib raises an error)
         os.environ["HOME"] = tempfile.gettempdir()
-    # DVC's own choice; the databases there are shared by nobody but the same checkout's commands.
+    # DVC's own choice, for what it can make again.
     place = Path(os.environ.get(SITE_CACHE) or "/var/tmp/dvc") / "repo"  # noqa: S108
     if not _is_writable(place):
-        os.environ[SITE_CACHE] = str(ROOT / ".dvc" / "tmp" / "site-cache")
+        os.environ[SITE_CACHE] = str(Path(tempfile.gettempdir()) / f"dvc-{os.getuid()}")
 
 
 def _is_writable(folder: Path) -> bool:
