@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistpipe.data.datasets import RAW, TITLES
+from mnistpipe.data.catalogue import CATALOGUE
+from mnistpipe.data.datasets import RAW
 from mnistpipe.data.download import MIRROR_VARIABLE
 from mnistpipe.data.split import Labelled, Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
@@ -48,7 +49,7 @@ def put_split(split: Split, title: str) -> None:
 def test_mnists_training_split_is_taken_where_the_pipeline_left_it(
     split: Split, temporary: Path
 ) -> None:
-    put_split(split, TITLES["mnist"])
+    put_split(split, CATALOGUE["mnist"].title)
     title, train = save(temporary)
     assert title == "MNIST"
     np.testing.assert_array_equal(train.images, split.train.images)
@@ -63,10 +64,10 @@ def test_where_mnist_is_not_there_the_digits_are_taken(temporary: Path) -> None:
 
 
 def test_a_pipeline_that_fell_back_on_the_digits_is_no_mnist(split: Split, temporary: Path) -> None:
-    put_split(split, TITLES["digits"])
+    put_split(split, CATALOGUE["digits"].title)
     write_json(RAW / "source.json", {"dataset": "digits"})
     title, train = save(temporary)
-    assert title == TITLES["digits"]
+    assert title == CATALOGUE["digits"].title
     assert len(train) == 1_438
 
 
@@ -78,7 +79,7 @@ def test_nothing_is_downloaded(
 ) -> None:
     monkeypatch.setenv(MIRROR_VARIABLE, mirror)
     monkeypatch.setattr(bench_data, "fetch", None)
-    assert save(temporary)[0] == TITLES["digits"]
+    assert save(temporary)[0] == CATALOGUE["digits"].title
 
 
 @pytest.mark.mnist

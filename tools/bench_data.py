@@ -7,22 +7,14 @@ takes. Nothing is downloaded for a benchmark, and `data/` is read alone.
 import os
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import numpy as np
 
-from mnistpipe.data.datasets import (
-    FILES,
-    RAW,
-    TITLES,
-    Dataset,
-    load_digits,
-    load_raw,
-    read_source,
-)
-from mnistpipe.data.download import MIRROR_VARIABLE, fetch
+from mnistpipe.data.catalogue import CATALOGUE
+from mnistpipe.data.datasets import RAW, Dataset, load_digits, load_raw, read_source
+from mnistpipe.data.download import MIRROR_VARIABLE, fetch, local_folder
 from mnistpipe.data.params import Data
+from mnistpipe.data.raw_files import raw_files
 from mnistpipe.data.split import Labelled, split_dataset
 from mnistpipe.data.split_file import SPLIT_FILE, read_split
 from mnistpipe.study import load_params
@@ -45,7 +37,7 @@ def _training_examples(folder: Path) -> tuple[str, Labelled]:
     """MNIST's training split or all digits that are not for tests, with the data set's title."""
     if SPLIT_FILE.exists():
         split = read_split()
-        if split.title == TITLES["mnist"]:
+        if split.title == CATALOGUE["mnist"].title:
             return split.title, split.train
     raw = _raw_mnist(folder)
     if raw is None:
@@ -61,15 +53,12 @@ def _raw_mnist(folder: Path) -> Dataset | None:
     if read_source(RAW) == "mnist":
         return load_raw(RAW)
     mirror = os.environ.get(MIRROR_VARIABLE)
+    origin = local_folder(mirror) if mirror else None
     # With one file missing `fetch` would turn to the public addresses.
-    if not mirror or not all((_local(mirror) / file).exists() for file in FILES.values()):
+    if origin is None or not all(
+        any((origin / name).exists() for name in file.names) for file in raw_files("mnist")
+    ):
         return None
     mnist = Data(dataset="mnist", fallback=None)
     fetch(folder / "raw", mnist, mirror, lambda text: print(text, file=sys.stderr))
     return load_raw(folder / "raw")
-
-
-def _local(mirror: str) -> Path:
-    """The mirror's folder; for an address of another machine, one that is not there."""
-    is_file_address = mirror.lower().startswith("file:")
-    return Path(url2pathname(urlsplit(mirror).path) if is_file_address else mirror)

@@ -1,36 +1,34 @@
-"""The data sets as arrays: reading IDX files, and the fallback that needs no files."""
+"""The data sets as arrays: from the raw files, and the fallback that needs none."""
 
-import gzip
 import json
-import math
-import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
-from numpy import ndarray
 
-from mnistpipe.data.split import N_CLASSES, SIDE, Labelled, nested_subset
+from mnistpipe.data.catalogue import CATALOGUE
+from mnistpipe.data.idx import read_idx
+from mnistpipe.data.split import SIDE, Labelled, nested_subset
+from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.errors import UserError
 
-TITLES = {"mnist": "MNIST", "digits": "scikit-learn digits (not MNIST)"}
 RAW = Path("data/raw")  # where the stages keep the raw files
-SOURCE_FILE = "source.json"  # beside the raw files: which data set they are
-FILES = {
-    "train_images": "train-images-idx3-ubyte.gz",
-    "train_labels": "train-labels-idx1-ubyte.gz",
-    "test_images": "t10k-images-idx3-ubyte.gz",
-    "test_labels": "t10k-labels-idx1-ubyte.gz",
-}
-_LABELS_MAGIC, _IMAGES_MAGIC = 0x801, 0x803  # unsigned bytes in one or three dimensions
+SOURCE_FILE = "source.json"  # beside the raw files: which data set they are, and which files
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set as it comes, before anything is set aside for validation."""
+    """A data set as it comes, before anything is set aside for validation.
+
+    Attributes:
+        title: as it stands in every product.
+        classes: their names; label 0 is the first.
+
+    """
 
     title: str
+    classes: tuple[str, ...]
     train: Labelled
     test: Labelled
 
@@ -40,55 +38,44 @@ def load_raw(folder: Path) -> Dataset:
 
     Raises UserError if files are missing, damaged or do not fit each other.
     """
-    name = read_source(folder)
-    if name is None:
+    source = _read_source(folder)
+    if source is None:
         raise UserError(f"{folder} holds no data set; run: dvc repro fetch-data")
+    name, files = source
     if name == "digits":
         return load_digits()
-    arrays = {key: read_idx(folder / file) for key, file in FILES.items()}
-    train = _pair(folder, arrays["train_images"], arrays["train_labels"], "train")
-    test = _pair(folder, arrays["test_images"], arrays["test_labels"], "t10k")
-    return Dataset(TITLES[name], train, test)
+    entry = CATALOGUE[name]
+    train, test = (
+        _pair(folder / files[f"{part}_images"], folder / files[f"{part}_labels"], entry.classes)
+        for part in ("train", "test")
+    )
+    return Dataset(entry.title, entry.classes, train, test)
+
+
+def write_source(folder: Path, name: str, files: Mapping[str, str]) -> None:
+    """Note in the folder which data set it holds, and which of its files that is."""
+    write_json(folder / SOURCE_FILE, {"dataset": name, **({"files": files} if files else {})})
 
 
 def read_source(folder: Path) -> str | None:
     """The name of the data set in the folder, or None where there is none."""
+    source = _read_source(folder)
+    return None if source is None else source[0]
+
+
+def _read_source(folder: Path) -> tuple[str, Mapping[str, str]] | None:
     path = folder / SOURCE_FILE
     try:
-        name = json.loads(path.read_text(encoding="utf-8"))["dataset"]
+        source = json.loads(path.read_text(encoding="utf-8"))
+        files = CATALOGUE[source["dataset"]].files
+        chosen = {role: str(source.get("files", files)[role]) for role in files}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        name = None
-    if not isinstance(name, str) or name not in TITLES:
-        raise UserError(f"{path} does not name a data set; delete it and run: dvc repro fetch-data")
-    return name
-
-
-def read_idx(path: Path) -> UInt8[ndarray, "..."]:
-    """A gzipped IDX file of images (n, 28, 28) or labels (n,), as bytes.
-
-    The format is described where MNIST was published: a magic number, the size of each
-    dimension as a big-endian integer, then the data.
-
-    Raises UserError if it is anything else, or cut short.
-    """
-    content = _unzip(path)
-    magic = int.from_bytes(content[:4], "big")
-    if magic not in (_LABELS_MAGIC, _IMAGES_MAGIC):
-        raise UserError(f"{path} is not an IDX file of MNIST's kind (magic number {magic}).")
-    n_dimensions = magic & 0xFF
-    if len(content) < 4 + 4 * n_dimensions:
-        raise UserError(f"{path} ends within its header: it is damaged or cut short.")
-    sizes = np.frombuffer(content, dtype=">u4", count=n_dimensions, offset=4)
-    shape = tuple(int(size) for size in sizes)
-    data = content[4 + 4 * n_dimensions :]
-    if len(data) != math.prod(shape):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
-            f"{path} announces {math.prod(shape)} bytes of data but holds {len(data)}: "
-            "it is damaged or cut short."
-        )
-    return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+            f"{path} does not name a data set; delete it and run: dvc repro fetch-data"
+        ) from error
+    return source["dataset"], chosen
 
 
 def load_digits() -> Dataset:
@@ -109,41 +96,26 @@ def load_digits() -> Dataset:
     labels = raw.target.astype(np.int64)
     test = np.isin(np.arange(len(labels)), nested_subset(labels, 0.2, 0, "digits"))
     return Dataset(
-        TITLES["digits"],
+        CATALOGUE["digits"].title,
+        CATALOGUE["digits"].classes,
         Labelled(images[~test], labels[~test]),
         Labelled(images[test], labels[test]),
     )
 
 
-def _pair(
-    folder: Path, images: UInt8[ndarray, "..."], labels: UInt8[ndarray, "..."], part: str
-) -> Labelled:
+def _pair(images_file: Path, labels_file: Path, classes: Sequence[str]) -> Labelled:
+    images, labels = read_idx(images_file), read_idx(labels_file)
+    files = f"{images_file} and {labels_file.name}"
     if images.shape[1:] != (SIDE, SIDE) or labels.ndim != 1:
         raise UserError(
-            f"{folder}/{part}-*: images should be n x {SIDE} x {SIDE} and labels n, "
+            f"{files}: images should be n x {SIDE} x {SIDE} and labels n, "
             f"not {images.shape} and {labels.shape}."
         )
     if len(images) != len(labels):
         raise UserError(
-            f"{folder}/{part}-*: {len(images)} images but {len(labels)} labels; "
+            f"{files}: {len(images)} images but {len(labels)} labels; "
             "the two files do not belong together."
         )
-    if len(labels) == 0 or labels.max() >= N_CLASSES:
-        raise UserError(f"{folder}/{part}-*: labels should be 0 to 9, and at least one.")
+    if len(labels) == 0 or labels.max() >= len(classes):
+        raise UserError(f"{files}: labels should be 0 to {len(classes) - 1}, and at least one.")
     return Labelled(images, labels.astype(np.int64))
-
-
-def _unzip(path: Path) -> bytes:
-    try:
-        packed = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run: dvc repro fetch-data") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    if not packed.startswith(b"\x1f\x8b"):
-        kind = " but a web page" if packed[:200].lstrip().startswith(b"<") else ""
-        raise UserError(f"{path} is not a gzip file{kind}; delete it and fetch it again.")
-    try:
-        return gzip.decompress(packed)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} is damaged or cut short; delete it and fetch it again.") from error

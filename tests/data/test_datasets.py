@@ -1,4 +1,3 @@
-import gzip
 import json
 from pathlib import Path
 
@@ -6,25 +5,12 @@ import numpy as np
 import pytest
 from numpy import ndarray
 
-from mnistpipe.data.datasets import FILES, Dataset, load_digits, load_raw, read_idx, read_source
+from mnistpipe.data.catalogue import CATALOGUE
+from mnistpipe.data.datasets import Dataset, load_digits, load_raw, read_source
 from mnistpipe.files.errors import UserError
+from tests.data.idx_files import idx, some_images, write_gz
 
-IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
-
-
-def idx(magic: int, array: ndarray) -> bytes:
-    """An IDX file, not yet compressed."""
-    header = np.array([magic, *array.shape], dtype=">u4").tobytes()
-    return header + array.astype(np.uint8).tobytes()
-
-
-def some_images(n: int, side: int = 28) -> ndarray:
-    return np.random.default_rng(n).integers(0, 256, (n, side, side), dtype=np.uint8)
-
-
-def write_gz(path: Path, content: bytes) -> Path:
-    path.write_bytes(gzip.compress(content))
-    return path
+FILES = CATALOGUE["mnist"].files
 
 
 def write_mnist(folder: Path, **arrays: ndarray) -> None:
@@ -36,94 +22,13 @@ def write_mnist(folder: Path, **arrays: ndarray) -> None:
         "test_labels": np.arange(10),
     }
     for key, array in (whole | arrays).items():
-        magic = IMAGES_MAGIC if array.ndim == 3 else LABELS_MAGIC
-        write_gz(folder / FILES[key], idx(magic, array))
+        write_gz(folder / FILES[key], idx(array))
     (folder / "source.json").write_text('{"dataset": "mnist"}')
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
     return load_digits()
-
-
-def test_images_and_labels_are_read_as_they_were_written(tmp_path: Path) -> None:
-    images, labels = some_images(3), np.array([5, 0, 4, 1, 9, 2, 1, 3, 1])
-    found = read_idx(write_gz(tmp_path / "images.gz", idx(IMAGES_MAGIC, images)))
-    assert found.dtype == np.uint8
-    assert np.array_equal(found, images)
-    found = read_idx(write_gz(tmp_path / "labels.gz", idx(LABELS_MAGIC, labels)))
-    assert found.tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1]
-
-
-LABELS = idx(LABELS_MAGIC, np.arange(100) % 10)
-PACKED = gzip.compress(LABELS)
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (gzip.compress(idx(0x802, np.zeros((4, 5)))), "not an IDX file of MNIST's kind"),
-        (gzip.compress(idx(0xD03, np.zeros((1, 5, 5)))), "not an IDX file of MNIST's kind"),
-        (gzip.compress(LABELS[::-1]), "not an IDX file of MNIST's kind"),
-        (gzip.compress(idx(IMAGES_MAGIC, np.zeros((3, 2, 2)))[:12]), "ends within its header"),
-        (gzip.compress(b"\0\0"), "not an IDX file of MNIST's kind"),
-        (gzip.compress(b""), "not an IDX file of MNIST's kind"),
-        (b"", "is not a gzip file;"),
-        (gzip.compress(LABELS[:-1]), "announces 100 bytes of data but holds 99"),
-        (gzip.compress(LABELS + b"\0"), "announces 100 bytes of data but holds 101"),
-        (gzip.compress(idx(IMAGES_MAGIC, some_images(3))[:-784]), "announces 2352 bytes of data"),
-        # The product of the sizes must not wrap around to what fits.
-        (
-            gzip.compress(np.array([IMAGES_MAGIC] + [2**31] * 3, dtype=">u4").tobytes()),
-            "announces 9903520314283042199192993792 bytes of data but holds 0",
-        ),
-        (PACKED[:-1], "is damaged or cut short"),
-        (PACKED[: len(PACKED) // 2], "is damaged or cut short"),
-        (PACKED[:5], "is damaged or cut short"),
-        (PACKED[:15] + b"\xff\xff" + PACKED[17:], "is damaged or cut short"),
-        (PACKED[:-8] + bytes(8), "is damaged or cut short"),
-        (LABELS, "is not a gzip file;"),
-        (b"Not Found", "is not a gzip file;"),
-        (b"\n<!DOCTYPE html><title>404</title>", "is not a gzip file but a web page;"),
-    ],
-    ids=[
-        "two dimensions",
-        "floats",
-        "reversed",
-        "header cut short",
-        "two bytes",
-        "nothing packed",
-        "empty",
-        "a label too few",
-        "a label too many",
-        "an image too few",
-        "huge sizes",
-        "gzip without its last byte",
-        "half a gzip",
-        "five bytes of gzip",
-        "wrong bytes in gzip",
-        "wrong checksum",
-        "not packed",
-        "text",
-        "web page",
-    ],
-)
-def test_anything_but_a_whole_idx_file_is_refused(
-    tmp_path: Path, content: bytes, sentence: str
-) -> None:
-    path = tmp_path / "labels.gz"
-    path.write_bytes(content)
-    with pytest.raises(UserError) as caught:
-        read_idx(path)
-    assert str(caught.value).startswith(f"{path} ")
-    assert sentence in str(caught.value)
-
-
-@pytest.mark.faults
-def test_a_missing_file_is_named_with_the_command_that_gets_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"labels\.gz is missing; run: dvc repro fetch-data$"):
-        read_idx(tmp_path / "labels.gz")
 
 
 def test_a_folder_of_whole_files_is_mnist(tmp_path: Path) -> None:
@@ -160,12 +65,12 @@ def test_a_source_that_names_no_known_data_set_is_refused(tmp_path: Path, conten
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"train_images": some_images(19)}, "train-*: 19 images but 20 labels"),
-        ({"test_labels": np.arange(9)}, "t10k-*: 10 images but 9 labels"),
-        ({"train_labels": np.arange(20) % 11}, "train-*: labels should be 0 to 9"),
-        ({"test_images": some_images(10, side=32)}, "t10k-*: images should be n x 28 x 28"),
-        ({"train_images": np.arange(20)}, "train-*: images should be n x 28 x 28 and labels n"),
-        ({"train_labels": some_images(20)}, "train-*: images should be n x 28 x 28 and labels n"),
+        ({"train_images": some_images(19)}, "19 images but 20 labels"),
+        ({"test_labels": np.arange(9)}, "10 images but 9 labels"),
+        ({"train_labels": np.arange(20) % 11}, "labels should be 0 to 9"),
+        ({"test_images": some_images(10, side=32)}, "images should be n x 28 x 28"),
+        ({"train_images": np.arange(20)}, "images should be n x 28 x 28 and labels n"),
+        ({"train_labels": some_images(20)}, "images should be n x 28 x 28 and labels n"),
     ],
 )
 def test_files_that_do_not_fit_each_other_are_refused(
@@ -174,7 +79,8 @@ def test_files_that_do_not_fit_each_other_are_refused(
     write_mnist(tmp_path, **arrays)
     with pytest.raises(UserError) as caught:
         load_raw(tmp_path)
-    assert str(caught.value).startswith(f"{tmp_path}/{sentence}")
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path}/t")
 
 
 @pytest.mark.faults

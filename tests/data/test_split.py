@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy import ndarray
 
-from mnistpipe.data.datasets import read_idx
+from mnistpipe.data.idx import read_idx
 from mnistpipe.data.split import Labelled, Split, nested_subset, split_dataset, subset
 from mnistpipe.files.errors import UserError
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
-from mnistpipe.data.datasets import FILES, read_idx
+from mnistpipe.data.catalogue import CATALOGUE
+from mnistpipe.data.idx import read_idx
 from mnistpipe.files.errors import UserError
 from mnistpipe.scoring.scores import Examples, predict, score
 from mnistpipe.study import load_params
@@ -205,7 +206,8 @@ def test_mnist_is_learned_by_the_write_ups_recipes(
     With five seeds 94.3 to 94.9 % and 70 to 81 % of these test images were right.
     """
     train_images, train_labels, test_images, test_labels = (
-        torch.from_numpy(read_idx(mnist_mirror / file).copy()) for file in FILES.values()
+        torch.from_numpy(read_idx(mnist_mirror / file).copy())
+        for file in CATALOGUE["mnist"].files.values()
     )
     training = Examples(train_images[:n_images], train_labels[:n_images].long())
     test = Examples(test_images[:2000], test_labels[:2000].long())
