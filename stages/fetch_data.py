@@ -4,8 +4,9 @@ import os
 import sys
 
 from mnistpipe.data.datasets import RAW
-from mnistpipe.data.download import MIRROR_VARIABLE, fetch
+from mnistpipe.data.download import fetch
 from mnistpipe.data.params import Data
+from mnistpipe.data.sources import MIRROR_VARIABLE
 from mnistpipe.files.sections import read_section
 
 

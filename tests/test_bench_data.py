@@ -7,7 +7,7 @@ import pytest
 
 from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.data.datasets import RAW
-from mnistpipe.data.download import MIRROR_VARIABLE
+from mnistpipe.data.sources import MIRROR_VARIABLE
 from mnistpipe.data.split import Labelled, Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.artifacts import write_json

@@ -176,15 +176,16 @@ def test_a_fallback_is_seen_by_what_the_raw_folder_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert not repro._holds_a_fallback()
-    for name, fallback in (("mnist", False), ("digits", True)):
+    assert not repro._holds_a_fallback("mnist")
+    for name, fallback in (("mnist", False), ("kmnist", False), ("digits", True)):
         write_json(RAW / "source.json", {"dataset": name})
-        assert repro._holds_a_fallback() == fallback
+        assert repro._holds_a_fallback("mnist") == fallback
+    assert not repro._holds_a_fallback("digits")  # they were asked for
     (RAW / "source.json").write_text("{")
-    assert repro._holds_a_fallback()  # damaged: asking again mends it
+    assert repro._holds_a_fallback("mnist")  # damaged: asking again mends it
 
 
-def test_mnist_is_asked_for_again_by_the_code_of_now(
+def test_mnist_is_asked_for_again_where_a_fallback_is_in_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -196,8 +197,8 @@ def test_mnist_is_asked_for_again_by_the_code_of_now(
 
     monkeypatch.setattr(repro, "_dvc", note)
     params = load_params(PARAMS_FILE)
-    ask_again = ["repro", "--force", "--single-item", "fetch-data"]
-    for name, expected in (("mnist", []), ("digits", [["repro", "code"], ask_again])):
+    ask_again = ["repro", "--force", "fetch-data"]
+    for name, expected in (("mnist", []), ("digits", [ask_again])):
         write_json(RAW / "source.json", {"dataset": name})
         commands.clear()
         assert repro._reproduce(params, 1, ["train-net"], []) == 0

@@ -123,7 +123,12 @@ def test_the_whole_file_has_what_each_section_says_alone() -> None:
     [
         # data
         ("data:\n", "data:\n  mirror: x\n", "data.mirror is not a parameter; data knows: dataset,"),
-        (": mnist ", ": cifar ", "data.dataset should be 'mnist' or 'digits', not 'cifar'"),
+        (
+            ": mnist ",
+            ": cifar ",
+            "data.dataset should be 'mnist', 'fashion-mnist', 'kmnist', "
+            "'emnist-digits', 'emnist-letters', 'emnist-balanced' or 'digits', not 'cifar'",
+        ),
         (": digits ", ": mnist ", "data.fallback should be 'digits' or null, not 'mnist'"),
         ("  fallback: digits ", "# ", "data.fallback is missing"),
         # the split

@@ -12,9 +12,10 @@ import numpy as np
 
 from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.data.datasets import RAW, Dataset, load_digits, load_raw, read_source
-from mnistpipe.data.download import MIRROR_VARIABLE, fetch, local_folder
+from mnistpipe.data.download import fetch
 from mnistpipe.data.params import Data
 from mnistpipe.data.raw_files import raw_files
+from mnistpipe.data.sources import MIRROR_VARIABLE, local_folder
 from mnistpipe.data.split import Labelled, split_dataset
 from mnistpipe.data.split_file import SPLIT_FILE, read_split
 from mnistpipe.study import load_params

@@ -1,7 +1,8 @@
 """Reproduce the study: python -m tools repro [--jobs N | STAGE ...].
 
 Checks machine, checkout and the whole of params.yaml, since DVC runs no stage for a section that it
-does not know; asks for MNIST again while a fallback is in its place; then leaves the work to DVC.
+does not know; asks for the data set again while a fallback is in its place; then leaves the work to
+DVC.
 """
 
 import argparse
@@ -69,9 +70,8 @@ def _wait_for_dvc_when_stopped(stopped_by: list[int]) -> None:
 
 def _reproduce(params: Params, jobs: int, stages: list[str], stopped_by: list[int]) -> int:
     status = 0
-    if params.data.dataset == "mnist" and _holds_a_fallback():
-        again = ["repro", "--force", "--single-item", "fetch-data"]
-        status = _dvc(["repro", "code"]) or _dvc(again)  # by the code as it is now
+    if _holds_a_fallback(params.data.dataset):
+        status = _dvc(["repro", "--force", "fetch-data"])
     if jobs > 1 and status == 0:
         status = (
             _dvc(["repro", "prepare-split"])
@@ -83,9 +83,9 @@ def _reproduce(params: Params, jobs: int, stages: list[str], stopped_by: list[in
     return status
 
 
-def _holds_a_fallback() -> bool:
+def _holds_a_fallback(wanted: str) -> bool:
     try:
-        return read_source(RAW) not in (None, "mnist")
+        return read_source(RAW) == "digits" != wanted
     except UserError:
         return (RAW / SOURCE_FILE).exists()  # damaged: fetch-data writes it again
 

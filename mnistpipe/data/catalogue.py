@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 _DIGITS = tuple("0123456789")
+_CAPITALS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
 @dataclass(frozen=True)
@@ -13,12 +14,18 @@ class Entry:
         title: as it stands in every product.
         classes: their names, in the order of the labels.
         parts: how the names of its training and its test files begin; none: it needs no files.
+        counts: of its training and its test images, where they are always the same.
+        first_label: in the files; in the arrays it is 0.
+        transposed: whether images lie on their side in the files.
 
     """
 
     title: str
     classes: tuple[str, ...]
     parts: tuple[str, ...] = ("train", "t10k")
+    counts: tuple[int, int] | None = (60_000, 10_000)
+    first_label: int = 0
+    transposed: bool = False
 
     @property
     def files(self) -> dict[str, str]:
@@ -28,6 +35,14 @@ class Entry:
             for role, part in zip(("train", "test"), self.parts, strict=False)
             for kind, dimensions in (("image", 3), ("label", 1))
         }
+
+
+def _emnist(
+    part: str, classes: tuple[str, ...], counts: tuple[int, int] | None, first_label: int = 0
+) -> Entry:
+    files = f"emnist-{part.lower()}"
+    parts = f"{files}-train", f"{files}-test"
+    return Entry(f"EMNIST {part}", classes, parts, counts, first_label, transposed=True)
 
 
 CATALOGUE = {
@@ -48,5 +63,12 @@ CATALOGUE = {
         ),
     ),
     "kmnist": Entry("KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
+    "emnist-digits": _emnist("Digits", _DIGITS, (240_000, 40_000)),
+    # Two editions are about: 88,800 and 14,800 images, and 124,800 and 20,800.
+    "emnist-letters": _emnist("Letters", _CAPITALS, None, first_label=1),
+    # Small letters that look like their capitals are merged with them.
+    "emnist-balanced": _emnist(
+        "Balanced", (*_DIGITS, *_CAPITALS, *"abdefghnqrt"), (112_800, 18_800)
+    ),
     "digits": Entry("scikit-learn digits (not MNIST)", _DIGITS, parts=()),
 }

@@ -1,13 +1,13 @@
 """The data sets as arrays: from the raw files, and the fallback that needs none."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mnistpipe.data.catalogue import CATALOGUE
+from mnistpipe.data.catalogue import CATALOGUE, Entry
 from mnistpipe.data.idx import read_idx
 from mnistpipe.data.split import SIDE, Labelled, nested_subset
 from mnistpipe.files.artifacts import write_json
@@ -46,14 +46,14 @@ def load_raw(folder: Path) -> Dataset:
         return load_digits()
     entry = CATALOGUE[name]
     train, test = (
-        _pair(folder / files[f"{part}_images"], folder / files[f"{part}_labels"], entry.classes)
+        _pair(folder / files[f"{part}_images"], folder / files[f"{part}_labels"], entry)
         for part in ("train", "test")
     )
     return Dataset(entry.title, entry.classes, train, test)
 
 
 def write_source(folder: Path, name: str, files: Mapping[str, str]) -> None:
-    """Note in the folder which data set it holds, and which of its files that is."""
+    """Note in the folder which data set it holds, and which of its files these are."""
     write_json(folder / SOURCE_FILE, {"dataset": name, **({"files": files} if files else {})})
 
 
@@ -103,7 +103,7 @@ def load_digits() -> Dataset:
     )
 
 
-def _pair(images_file: Path, labels_file: Path, classes: Sequence[str]) -> Labelled:
+def _pair(images_file: Path, labels_file: Path, entry: Entry) -> Labelled:
     images, labels = read_idx(images_file), read_idx(labels_file)
     files = f"{images_file} and {labels_file.name}"
     if images.shape[1:] != (SIDE, SIDE) or labels.ndim != 1:
@@ -116,6 +116,9 @@ def _pair(images_file: Path, labels_file: Path, classes: Sequence[str]) -> Label
             f"{files}: {len(images)} images but {len(labels)} labels; "
             "the two files do not belong together."
         )
-    if len(labels) == 0 or labels.max() >= len(classes):
-        raise UserError(f"{files}: labels should be 0 to {len(classes) - 1}, and at least one.")
-    return Labelled(images, labels.astype(np.int64))
+    first, last = entry.first_label, entry.first_label + len(entry.classes) - 1
+    if len(labels) == 0 or labels.min() < first or labels.max() > last:
+        raise UserError(f"{files}: labels should be {first} to {last}, and at least one.")
+    if entry.transposed:
+        images = np.ascontiguousarray(images.transpose(0, 2, 1))
+    return Labelled(images, labels.astype(np.int64) - first)

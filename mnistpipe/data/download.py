@@ -1,21 +1,25 @@
 """Get the raw files: kept if right, else from a mirror, else the declared fallback."""
 
-import contextlib
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.data.datasets import write_source
 from mnistpipe.data.params import Data
-from mnistpipe.data.raw_files import RawFile, WrongFileError, check, find, raw_files
-from mnistpipe.data.web import NotThereError, UnreachableError, download, without_password
+from mnistpipe.data.raw_files import (
+    OtherDatasetError,
+    RawFile,
+    WrongFileError,
+    check,
+    find,
+    raw_files,
+    recognise,
+)
+from mnistpipe.data.sources import MIRROR_VARIABLE, Source, bring_files, sources
+from mnistpipe.data.web import UnreachableError, without_password
 from mnistpipe.files.errors import UserError
 
-MIRROR_VARIABLE = "MNISTPIPE_MIRROR"
 # Forced, so that it runs although nothing has changed; the stage `code` before it runs, too.
 RETRY_COMMAND = "dvc repro --force fetch-data && dvc repro"
 
@@ -42,128 +46,106 @@ def fetch(folder: Path, data: Data, mirror: str | None, tell: Callable[[str], No
     except OSError as error:
         raise _not_writable(folder, error) from error
     name = data.dataset
-    files, failures = _fetch_all(folder, raw_files(name), (mirror or "").strip(), tell)
+    files, failures = _fetch_all(folder, name, (mirror or "").strip(), tell)
+    title = CATALOGUE[name].title
     if failures and data.fallback is None:
         raise UserError(
-            f"{CATALOGUE[name].title} cannot be had and data.fallback is null: "
+            f"{title} cannot be had and data.fallback is null: "
             + "; ".join(failures)
             + f". Set {MIRROR_VARIABLE} to a folder or address that holds the four files, or "
-            f"put them into {folder}, and run: dvc repro"
+            f"put them into {_home(folder, name)}, and run: dvc repro"
         )
     if failures and data.fallback is not None:
-        tell(_fallback_warning(folder, CATALOGUE[name].title, failures))
+        tell(_fallback_warning(_home(folder, name), title, failures))
         name, files = data.fallback, {}
-    write_source(folder, name, {role: path.name for role, path in files.items()})
+    for role, path in files.items():
+        if recognise(path) is None:
+            tell(
+                f"{path} is taken for {RawFile(name, role)}: it has their form, and there is no "
+                "digest to check its content by"
+            )
+    write_source(
+        folder, name, {role: path.relative_to(folder).as_posix() for role, path in files.items()}
+    )
     return name
 
 
-def public_mirrors() -> list[str]:
-    """Torchvision's list of addresses."""
-    from torchvision.datasets import MNIST  # noqa: PLC0415 (takes seconds, seldom needed)
-
-    return list(MNIST.mirrors)
-
-
-def local_folder(source: str) -> Path | None:
-    """The folder that a source names, or None if it is an address of the web.
-
-    Raises UserError if it is neither.
-    """
-    with contextlib.suppress(ValueError):  # as for http://[
-        parts = urlsplit(source)
-        if parts.scheme in ("http", "https"):
-            return None
-        if "\0" not in unquote(source):
-            if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-                return Path(url2pathname(parts.path))
-            if parts.scheme == "":
-                with contextlib.suppress(RuntimeError):  # there is no such user
-                    return Path(source).expanduser()
-                return Path(source)
-    raise UserError(
-        f"{MIRROR_VARIABLE} should be a folder or a file:///, http:// or https:// "
-        f"address, not '{source}'."
-    )
+def _home(folder: Path, dataset: str) -> Path:
+    """Where a data set's files are put: several have files of the same names."""
+    return folder if dataset == "mnist" else folder / dataset
 
 
 def _fetch_all(
-    folder: Path, wanted: list[RawFile], mirror: str, tell: Callable[[str], None]
+    folder: Path, dataset: str, mirror: str, tell: Callable[[str], None]
 ) -> tuple[dict[str, Path], list[str]]:
     """The files by their roles and, if they are not all there, why each source failed."""
     files, failures = dict[str, Path](), list[str]()
-    for file in wanted:
-        try:
-            path = find(folder, file)
-        except WrongFileError as error:
-            raise UserError(
-                f"{folder}/{error}; nothing was changed: move it away or replace it, "
-                "then run: dvc repro"
-            ) from error
+    for wanted in raw_files(dataset):
+        path = _find_own(folder, wanted)
         if path is not None:
-            files[file.role] = path
-    missing = [file for file in wanted if file.role not in files]
-    for source in [mirror] * bool(mirror) + (public_mirrors() if missing else []):
+            files[wanted.role] = path
+    missing = [wanted for wanted in raw_files(dataset) if wanted.role not in files]
+    for source in sources(dataset, mirror):
         if not missing:
             break
-        tell(f"Getting {len(missing)} files of {missing[0].title} from {without_password(source)}")
+        shown = without_password(source.address)
+        tell(f"Getting {len(missing)} files of {missing[0].title} from {shown}")
         try:
-            while missing:
-                files[missing[0].role] = _fetch_file(source, missing[0], folder)
-                missing.pop(0)
+            _fetch_from(source, missing, folder, files)
         except UnreachableError as error:
-            failures.append(f"{without_password(source)}: {error}")
+            failures.append(f"{shown}: {error}")
         except WrongFileError as error:
-            if source == mirror:
+            if not source.is_public:
                 raise UserError(
-                    f"{MIRROR_VARIABLE}={without_password(mirror)}: {error}; mend the mirror or "
-                    f"unset {MIRROR_VARIABLE}, then run: dvc repro"
+                    f"{MIRROR_VARIABLE}={shown}: {error}; mend the mirror or unset "
+                    f"{MIRROR_VARIABLE}, then run: dvc repro"
                 ) from error
-            failures.append(f"{without_password(source)}: {error}")
+            failures.append(f"{shown}: {error}")
+        missing = [wanted for wanted in missing if wanted.role not in files]
     return files, failures if missing else []
 
 
-def _fetch_file(source: str, wanted: RawFile, folder: Path) -> Path:
-    """Bring one file to a temporary place, check it there, and move it to its own."""
-    mirror = local_folder(source)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as temporary:
-            if mirror is None:
-                arrived = _download(source, wanted, Path(temporary))
-                check(arrived, wanted)
-            else:
-                arrived = _copy(mirror, wanted, Path(temporary))
-            return arrived.replace(folder / arrived.name)
-    except OSError as error:
-        raise _not_writable(folder, error) from error
+def _find_own(folder: Path, wanted: RawFile) -> Path | None:
+    """The file that the user or an earlier run put into the data set's own folder or beside it.
 
-
-def _copy(mirror: Path, wanted: RawFile, temporary: Path) -> Path:
-    try:
-        if not mirror.is_dir():
-            raise UnreachableError(
-                "it is a file, not a folder" if mirror.exists() else "there is no such folder"
-            )
-        path = find(mirror, wanted)
-    except OSError as error:
-        raise UnreachableError(f"{error.strerror}") from error
-    if path is None:
-        raise UnreachableError(f"it has no {wanted.names[0]}")
-    return Path(shutil.copyfile(path, temporary / path.name))
-
-
-def _download(address: str, wanted: RawFile, temporary: Path) -> Path:
-    """The file under the first of its names that the server knows."""
-    errors = []
-    for name in wanted.names:
+    Raises UserError if what is there is wrong; beside it, another data set's is none of ours.
+    """
+    home = _home(folder, wanted.dataset)
+    for place in dict.fromkeys((home, folder)):
         try:
-            download(f"{address.rstrip('/')}/{name}", temporary / name)
-        except NotThereError as error:
-            errors.append(error)
-        except UnreachableError as error:
-            raise UnreachableError(f"{name}: {error}") from error
-        else:
-            return temporary / name
-    raise UnreachableError(f"{wanted.names[0]}: {errors[0]}") from errors[0]
+            path = find(place, wanted)
+        except WrongFileError as error:
+            advice = "move it away or replace it"
+            if isinstance(error, OtherDatasetError):
+                if place != home:
+                    continue
+                advice = f"move it to {_home(folder, error.dataset)}/"
+            raise UserError(
+                f"{place}/{error}; nothing was changed: {advice}, then run: dvc repro"
+            ) from error
+        if path is not None:
+            return path
+    return None
+
+
+def _fetch_from(
+    source: Source, missing: list[RawFile], folder: Path, files: dict[str, Path]
+) -> None:
+    """Let each file come to a temporary place, check it there, and move it to its own.
+
+    Those that have arrived are in `files`, whatever is raised for the next.
+    """
+    home = _home(folder, missing[0].dataset)
+    try:
+        home.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as temporary:
+            for wanted, arrived in source.bring(source.address, missing, Path(temporary)):
+                check(arrived, wanted)
+                if source.is_public and source.bring is bring_files and recognise(arrived) is None:
+                    raise WrongFileError(f"{arrived.name} is not the published file")
+                files[wanted.role] = arrived.replace(home / arrived.name)
+    except OSError as error:
+        raise _not_writable(home, error) from error
 
 
 def _not_writable(folder: Path, error: OSError) -> UserError:

@@ -8,7 +8,15 @@ from mnistpipe.files.sections import Fraction, Section, Seed
 class Data(Section):
     """Which data set to use, and what to do where it cannot be had."""
 
-    dataset: Literal["mnist", "digits"]
+    dataset: Literal[
+        "mnist",
+        "fashion-mnist",
+        "kmnist",
+        "emnist-digits",
+        "emnist-letters",
+        "emnist-balanced",
+        "digits",
+    ]
     fallback: Literal["digits"] | None
 
 

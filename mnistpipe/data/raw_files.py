@@ -1,5 +1,6 @@
 """Which raw file is which: told by its content, however it is called or packed."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from numpy import ndarray
 
 from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.data.idx import parse_idx, unpack
+from mnistpipe.data.split import SIDE
 from mnistpipe.files.errors import UserError
 
 # Of the unpacked content of MNIST's files; the MD5s that torchvision pins are of their wrapper.
@@ -28,6 +30,20 @@ _IN_WORDS = {
 
 class WrongFileError(Exception):
     """A file is not the wanted one: its text says what it is."""
+
+
+class OtherDatasetError(WrongFileError):
+    """The file is known, and another data set's.
+
+    Attributes:
+        dataset: the other one's name.
+
+    """
+
+    def __init__(self, text: str, dataset: str) -> None:
+        """The text is as for any wrong file."""
+        super().__init__(text)
+        self.dataset = dataset
 
 
 @dataclass(frozen=True)
@@ -90,34 +106,45 @@ def find(folder: Path, wanted: RawFile) -> Path | None:
 
 
 def check(path: Path, wanted: RawFile) -> None:
-    """Raises WrongFileError if the file is not the wanted one."""
-    finding = _differs(path, wanted)
-    if finding is not None:
-        raise WrongFileError(f"{path.name} should hold {wanted}, but it {finding}")
+    """Raises WrongFileError if the file is not the wanted one.
 
-
-def _differs(path: Path, wanted: RawFile) -> str | None:
-    """What the file is or holds, as the end of a sentence, if it is not the wanted one."""
+    Where nobody has published a digest of its content, a whole file of the right form will do,
+    unless it is known for another.
+    """
+    sentence = f"{path.name} should hold {wanted}, but it"
     if path.is_dir():
-        return "is a folder"
-    packed = path.read_bytes()
-    try:
-        content = unpack(packed)
-        known = _recognise(content, packed)
-        if known is not None:
-            return None if known == wanted else f"holds {known}"
-        return f"holds other {_describe(parse_idx(content))}"
-    except ValueError as error:
-        return str(error)
+        raise WrongFileError(f"{sentence} is a folder")
+    known = recognise(path)
+    if known is not None and known.dataset != wanted.dataset:
+        raise OtherDatasetError(f"{sentence} holds {known}", known.dataset)
+    if known is not None and known != wanted:
+        raise WrongFileError(f"{sentence} holds {known}")
+    if known is None:
+        try:
+            array = parse_idx(unpack(path.read_bytes()))
+        except ValueError as error:
+            raise WrongFileError(f"{sentence} {error}") from error
+        if wanted.dataset == "mnist" or not _could_be(array, wanted):
+            raise WrongFileError(f"{sentence} holds other {_describe(array)}")
 
 
-def _recognise(content: bytes, packed: bytes) -> RawFile | None:
+def recognise(path: Path) -> RawFile | None:
     """Which file this is, if a digest tells."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    for role, expected in MNIST_SHA256S.items():
-        if sha256 == expected:
-            return RawFile("mnist", role)
+    packed = path.read_bytes()
+    with contextlib.suppress(ValueError):
+        sha256 = hashlib.sha256(unpack(packed)).hexdigest()
+        for role, expected in MNIST_SHA256S.items():
+            if sha256 == expected:
+                return RawFile("mnist", role)
     return published_md5s().get(md5_of(packed))
+
+
+def _could_be(array: UInt8[ndarray, "..."], wanted: RawFile) -> bool:
+    part, kind = wanted.role.split("_")
+    counts = CATALOGUE[wanted.dataset].counts
+    return array.shape[1:] == ((SIDE, SIDE) if kind == "images" else ()) and (
+        counts is None or len(array) == counts[part == "test"]
+    )
 
 
 def _describe(array: UInt8[ndarray, "..."]) -> str:

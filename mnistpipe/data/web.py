@@ -31,14 +31,14 @@ class NotThereError(UnreachableError):
     """A source answers, but does not have the file."""
 
 
-def download(url: str, target: Path) -> None:
-    """Write what the address gives to the target.
+def download(url: str, target: Path, scale: int = 1) -> None:
+    """Write what the address gives to the target; the limits are multiplied by the scale.
 
     Raises UnreachableError, which says why, after as many retries as may help.
     """
     for attempt in range(N_RETRIES + 1):
         try:
-            _download_once(url, target)
+            _download_once(url, target, scale)
         except requests.RequestException as error:
             status = None if error.response is None else error.response.status_code
             if status in _NOT_THERE:
@@ -58,8 +58,9 @@ def without_password(address: str) -> str:
     return re.sub(r"//[^/]*@", "//", address)
 
 
-def _download_once(url: str, target: Path) -> None:
-    deadline = time.monotonic() + MAX_SECONDS
+def _download_once(url: str, target: Path, scale: int) -> None:
+    max_bytes, max_seconds = scale * MAX_BYTES, scale * MAX_SECONDS
+    deadline = time.monotonic() + max_seconds
     with _open(url) as response:
         response.raise_for_status()
         announced = response.headers.get("Content-Length", "")
@@ -73,10 +74,10 @@ def _download_once(url: str, target: Path) -> None:
         ):
             for piece in _pieces(response):
                 received += len(piece)
-                if received > MAX_BYTES:
-                    raise requests.RequestException(f"more than {MAX_BYTES:,} bytes")
+                if received > max_bytes:
+                    raise requests.RequestException(f"more than {max_bytes:,} bytes")
                 if time.monotonic() > deadline:
-                    raise requests.Timeout(f"not complete after {MAX_SECONDS} seconds")
+                    raise requests.Timeout(f"not complete after {max_seconds} seconds")
                 file.write(piece)
                 bar.update(len(piece))
     if total is not None and received < total:

@@ -6,7 +6,7 @@ import pytest
 from numpy import ndarray
 
 from mnistpipe.data.catalogue import CATALOGUE
-from mnistpipe.data.datasets import Dataset, load_digits, load_raw, read_source
+from mnistpipe.data.datasets import Dataset, load_digits, load_raw, read_source, write_source
 from mnistpipe.files.errors import UserError
 from tests.data.idx_files import idx, some_images, write_gz
 
@@ -123,6 +123,45 @@ def test_digits_are_the_same_each_time_and_need_no_files(tmp_path: Path, digits:
     assert np.array_equal(again.train.labels, digits.train.labels)
     assert np.array_equal(again.test.images, digits.test.images)
     assert np.array_equal(again.test.labels, digits.test.labels)
+
+
+def write_letters(folder: Path, labels: ndarray) -> ndarray:
+    """EMNIST's letters in its form, in a folder of their own; returns the images as they lie."""
+    images = some_images(len(labels))
+    files = CATALOGUE["emnist-letters"].files
+    for role, file in files.items():
+        write_gz(folder / file, idx(images if role.endswith("images") else labels))
+    source = {"dataset": "emnist-letters", "files": files}
+    (folder / "source.json").write_text(json.dumps(source))
+    return images
+
+
+def test_emnists_letters_are_turned_upright_and_counted_from_0(tmp_path: Path) -> None:
+    images = write_letters(tmp_path, np.array([1, 26, 2]))
+    dataset = load_raw(tmp_path)
+    assert dataset.title == "EMNIST Letters"
+    assert [dataset.classes[label] for label in dataset.train.labels] == ["A", "Z", "B"]
+    assert np.array_equal(dataset.train.images[0], images[0].T)
+    assert dataset.train.images.flags.c_contiguous
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("labels", [[0, 1], [1, 27]])
+def test_a_label_that_is_no_letter_is_refused(tmp_path: Path, labels: list[int]) -> None:
+    write_letters(tmp_path, np.array(labels))
+    with pytest.raises(UserError, match="labels should be 1 to 26, and at least one"):
+        load_raw(tmp_path)
+
+
+def test_the_files_that_fetch_data_chose_are_read(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    other = {role: f"other/{file.removesuffix('.gz')}" for role, file in FILES.items()}
+    (tmp_path / "other").mkdir()
+    for role, file in other.items():
+        array = some_images(3) if role.endswith("images") else np.arange(3)
+        (tmp_path / file).write_bytes(idx(array))
+    write_source(tmp_path, "mnist", other)
+    assert len(load_raw(tmp_path).train) == 3
 
 
 @pytest.mark.mnist

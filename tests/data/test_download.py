@@ -3,17 +3,19 @@ import gzip
 import hashlib
 import json
 import time
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mnistpipe.data import download, raw_files, web
+from mnistpipe.data import raw_files, sources, web
 from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.data.datasets import load_raw
-from mnistpipe.data.download import fetch, public_mirrors
+from mnistpipe.data.download import fetch
 from mnistpipe.data.params import Data
 from mnistpipe.data.raw_files import MNIST_SHA256S, RawFile
 from mnistpipe.files.errors import UserError
@@ -117,7 +119,7 @@ def public(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     }
     monkeypatch.setattr(raw_files, "MNIST_SHA256S", sha256s)
     monkeypatch.setattr(raw_files, "published_md5s", dict)
-    monkeypatch.setattr(download, "public_mirrors", lambda: addresses)
+    monkeypatch.setattr(sources, "public_addresses", lambda _: addresses)
     monkeypatch.setattr(web, "N_RETRIES", 0)
     monkeypatch.setattr(web, "MAX_BYTES", 1_000)
     monkeypatch.setattr(web, "TIMEOUT_S", (5, 0.7))
@@ -160,11 +162,6 @@ def holds(raw: Path, names: list[str], dataset: str | None) -> bool:
         and (dataset is None or source(raw) == dataset)
         and list(raw.parent.iterdir()) == [raw]
     )
-
-
-def test_the_public_addresses_are_torchvisions() -> None:
-    assert public_mirrors()
-    assert all(address.startswith(("http://", "https://")) for address in public_mirrors())
 
 
 @pytest.mark.mnist
@@ -618,3 +615,146 @@ def test_a_place_that_cannot_be_written_is_an_error_and_no_fallback(
     (folder / NAMES[0]).mkdir(parents=True)
     with pytest.raises(UserError, match=r"the test images of MNIST, but it is a folder"):
         fetch(folder, WITH_FALLBACK, str(mirror), silence)
+
+
+def stand_ins(monkeypatch: pytest.MonkeyPatch, dataset: str, grey: int) -> dict[str, bytes]:
+    """Files in the data set's form: an image and a label of this number, and the next for tests."""
+    entry = replace(CATALOGUE[dataset], counts=(1, 1))
+    monkeypatch.setitem(CATALOGUE, dataset, entry)
+    arrays = {
+        "train_images": np.full((1, 28, 28), grey),
+        "train_labels": np.array([grey]),
+        "test_images": np.full((1, 28, 28), grey + 1),
+        "test_labels": np.array([grey + 1]),
+    }
+    return {file: gzip.compress(idx(arrays[role]), mtime=0) for role, file in entry.files.items()}
+
+
+def pin(monkeypatch: pytest.MonkeyPatch, dataset: str, files: dict[str, bytes]) -> None:
+    known = {raw_files.md5_of(files[file.names[0]]): file for file in raw_files.raw_files(dataset)}
+    monkeypatch.setattr(raw_files, "published_md5s", lambda: known)
+
+
+FASHION = Data(dataset="fashion-mnist", fallback=None)
+LETTERS = Data(dataset="emnist-letters", fallback=None)
+
+
+def test_data_sets_are_switched_without_another_download_or_a_changed_file(
+    raw: Path,
+    public: list[str],
+    mirror: Path,
+    start_server: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fashion = stand_ins(monkeypatch, "fashion-mnist", 7)
+    pin(monkeypatch, "fashion-mnist", fashion)
+    server = start_server(reply, fashion)
+    public.append(server.address)
+    assert fetch(raw, WITHOUT_FALLBACK, str(mirror), silence) == "mnist"
+    as_mnist = (raw / "source.json").read_bytes()
+    told: list[str] = []
+    assert fetch(raw, FASHION, None, told.append) == "fashion-mnist"
+    assert told == [f"Getting 4 files of Fashion-MNIST from {server.address}"]
+    dataset = load_raw(raw)
+    assert (dataset.title, dataset.classes[7]) == ("Fashion-MNIST", "Sneaker")
+    assert (dataset.train.images[0, 0, 0], dataset.test.labels[0]) == (7, 8)
+
+    assert fetch(raw, WITHOUT_FALLBACK, None, silence) == "mnist"
+    assert is_loaded(raw)
+    assert (raw / "source.json").read_bytes() == as_mnist
+    assert fetch(raw, FASHION, None, silence) == "fashion-mnist"
+    assert len(server.requested) == 4
+    assert all((raw / name).read_bytes() == CONTENTS[name] for name in NAMES)
+
+
+def test_a_file_for_which_no_digest_is_known_is_taken_by_its_form_with_a_line(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the data set's own folder, too, where people put MNIST's."""
+    raw.mkdir(parents=True)
+    for name, content in stand_ins(monkeypatch, "kmnist", 5).items():
+        (raw / name.removesuffix(".gz")).write_bytes(gzip.decompress(content))
+    told: list[str] = []
+    assert fetch(raw, Data(dataset="kmnist", fallback=None), None, told.append) == "kmnist"
+    assert load_raw(raw).classes[5] == "ha"
+    assert len(told) == 4
+    assert told[0] == (
+        f"{raw}/train-images-idx3-ubyte is taken for the training images of KMNIST: it has their "
+        "form, and there is no digest to check its content by"
+    )
+
+
+def test_a_public_file_for_which_no_digest_is_known_is_refused(
+    raw: Path, public: list[str], start_server: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public.append(start_server(reply, stand_ins(monkeypatch, "fashion-mnist", 7)).address)
+    with pytest.raises(UserError, match=f": {TRAIN_IMAGES} is not the published file. Set MNIST"):
+        fetch(raw, FASHION, None, silence)
+
+
+def test_another_data_sets_file_in_mnists_place_is_an_error_that_says_where_it_belongs(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fashion = stand_ins(monkeypatch, "fashion-mnist", 7)
+    pin(monkeypatch, "fashion-mnist", fashion)
+    raw.mkdir(parents=True)
+    (raw / TRAIN_IMAGES).write_bytes(fashion[TRAIN_IMAGES])
+    with pytest.raises(UserError) as caught:
+        fetch(raw, WITH_FALLBACK, None, silence)
+    assert str(caught.value) == (
+        f"{raw}/{TRAIN_IMAGES} should hold the training images of MNIST, but it holds the training "
+        f"images of Fashion-MNIST; nothing was changed: move it to {raw}/fashion-mnist/, then run: "
+        "dvc repro"
+    )
+
+
+@pytest.mark.parametrize("place", ["public", "folder", "address", "files"])
+def test_emnists_files_come_from_its_archive_or_by_themselves(
+    raw: Path,
+    tmp_path: Path,
+    public: list[str],
+    start_server: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    files = stand_ins(monkeypatch, "emnist-letters", 6)
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    with zipfile.ZipFile(mirror / "gzip.zip", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(f"gzip/{name}", content)
+    packed = (mirror / "gzip.zip").read_bytes()
+    monkeypatch.setattr(sources, "archive_md5", lambda: raw_files.md5_of(packed))
+
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        reply(request, body, status=200 if body else 404)
+
+    server = start_server(answer, {"gzip.zip": packed})
+    if place == "public":
+        public.append(server.address)
+    elif place == "files":
+        (mirror / "gzip.zip").unlink()
+        for name, content in files.items():
+            (mirror / name).write_bytes(content)
+    asked = {"public": None, "address": server.address}.get(place, str(mirror))
+    assert fetch(raw, LETTERS, asked, silence) == "emnist-letters"
+    dataset = load_raw(raw)
+    assert (dataset.title, dataset.train.labels.tolist()) == ("EMNIST Letters", [5])
+    assert {path.name for path in (raw / "emnist-letters").iterdir()} == files.keys()
+    assert fetch(raw, LETTERS, None, silence) == "emnist-letters"
+    assert list(raw.parent.iterdir()) == [raw]
+
+
+def test_another_archive_than_emnists_is_an_error(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "gzip.zip").write_bytes(WEB_PAGE)
+    with pytest.raises(UserError, match=r"gzip\.zip is not EMNIST's archive: it has another MD5;"):
+        fetch(raw, LETTERS, str(tmp_path), silence)
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name != "digits"])
+def test_the_fallback_stands_in_for_each_data_set(raw: Path, public: list[str], name: str) -> None:
+    public.append(closed_address())
+    told: list[str] = []
+    assert fetch(raw, Data(dataset=name, fallback="digits"), None, told.append) == "digits"  # type: ignore[arg-type]
+    assert f"{CATALOGUE[name].title.upper()} COULD NOT BE HAD" in told[-1]
+    assert load_raw(raw).title == "scikit-learn digits (not MNIST)"
