@@ -2,6 +2,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -327,7 +328,9 @@ def test_a_mirror_without_the_files_is_told(
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"and data.fallback is null: {name}: {reason}. Set MNIST"):
+    with pytest.raises(
+        UserError, match=f"and data.fallback is null: MNISTPIPE_MIRROR={name}: {reason}. "
+    ):
         fetch(raw, WITHOUT_FALLBACK, name, silence)
 
 
@@ -690,6 +693,27 @@ def test_a_public_file_for_which_no_digest_is_known_is_refused(
     public.append(start_server(reply, stand_ins(monkeypatch, "fashion-mnist", 7)).address)
     with pytest.raises(UserError, match=f": {TRAIN_IMAGES} is not the published file. Set MNIST"):
         fetch(raw, FASHION, None, silence)
+
+
+def test_a_mirror_of_mnist_lacks_the_others(
+    raw: Path,
+    public: list[str],
+    mirror: Path,
+    start_server: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fashion = stand_ins(monkeypatch, "fashion-mnist", 7)
+    pin(monkeypatch, "fashion-mnist", fashion)
+    lacking = (
+        f"MNISTPIPE_MIRROR={mirror}: {TRAIN_IMAGES} should hold the training images of "
+        "Fashion-MNIST, but it holds the training images of MNIST"
+    )
+    public.append(closed_address())
+    with pytest.raises(UserError, match=re.escape(f"data.fallback is null: {lacking}; ")):
+        fetch(raw, FASHION, str(mirror), silence)
+    assert list(raw.iterdir()) == []
+    public[:] = [start_server(reply, fashion).address]
+    assert fetch(raw, FASHION, str(mirror), silence) == "fashion-mnist"
 
 
 def test_another_data_sets_file_in_mnists_place_is_an_error_that_says_where_it_belongs(

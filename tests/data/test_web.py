@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -12,10 +13,21 @@ from tests.data.servers import Answer, closed_address, reply
 pytestmark = pytest.mark.faults
 
 
+_getaddrinfo = socket.getaddrinfo
+
+
+def _resolve(host: str, port: int, *words: int) -> object:
+    """As a resolver does that keeps to the standard, and at once."""
+    if host.endswith(".invalid"):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return _getaddrinfo(host, port, *words)
+
+
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "N_RETRIES", 0)
-    monkeypatch.setattr(web, "TIMEOUT_S", (5, 0.5))
+    monkeypatch.setattr(web, "TIMEOUT_S", (0.5, 0.5))
+    monkeypatch.setattr(socket, "getaddrinfo", _resolve)
     for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
