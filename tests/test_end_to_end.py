@@ -195,7 +195,7 @@ def test_the_confusion_matrix_agrees_with_the_accuracy(clone: tuple[Path, str]) 
 def test_the_fallback_is_announced_and_named_in_every_product(clone: tuple[Path, str]) -> None:
     folder, printed = clone
     assert "MNIST COULD NOT BE HAD" in printed
-    assert "dvc repro --force --single-item fetch-data && dvc repro" in printed
+    assert "dvc repro --force fetch-data && dvc repro" in printed
     products = [
         "REPORT.md",
         "metrics/summary.json",
@@ -439,7 +439,7 @@ def test_a_fallback_gives_way_to_the_real_data(rerun: Path, mnist_mirror: Path) 
     assert "MNIST COULD NOT BE HAD" in run(rerun, *repro)
     with_mirror = NO_NETWORK | {"MNISTPIPE_MIRROR": str(mnist_mirror)}
     printed = run(rerun, *repro, environment=with_mirror)
-    assert stages_run(printed) == ["fetch-data", "prepare-split"]
+    assert stages_run(printed) == ["code", "fetch-data", "prepare-split"]
     assert read(rerun / "metrics/prepare-split.json")["dataset"] == "MNIST"
     assert "train-net" in stages_run(run(rerun, "dvc", "repro", "--dry"))
 
