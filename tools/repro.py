@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from types import FrameType
 
 import psutil
@@ -23,6 +24,7 @@ from mnistpipe.files.errors import UserError
 from mnistpipe.files.locks import only_one
 from mnistpipe.files.slots import N_SLOTS, POLL_S, count_notes, remove_notes
 from mnistpipe.study import Params, load_params
+from tools import leftovers
 from tools.doctor import find_notes, find_problems, tell
 from tools.schedule import ANALYSES, Cost, longest_first
 
@@ -47,6 +49,7 @@ def main() -> None:
     stopped_by: list[int] = []
     _wait_for_dvc_when_stopped(stopped_by)
     with only_one("make repro"):
+        leftovers.clear(partial(print, flush=True))
         status = _reproduce(params, jobs, arguments.stages, stopped_by)
     sys.exit(128 + stopped_by[0] if stopped_by else status)
 
