@@ -1,5 +1,7 @@
 """Get the raw files: kept if right, else from a mirror, else the declared fallback."""
 
+import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from mnistpipe.files.errors import UserError
 
 # Forced, so that it runs although nothing has changed; the stage `code` before it runs, too.
 RETRY_COMMAND = "dvc repro --force fetch-data && dvc repro"
+_TEMPORARY = ".fetch-"  # with which the names of folders begin, beside that of the raw files
 
 
 def fetch(folder: Path, data: Data, mirror: str | None, tell: Callable[[str], None]) -> str:
@@ -45,6 +48,8 @@ def fetch(folder: Path, data: Data, mirror: str | None, tell: Callable[[str], No
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _not_writable(folder, error) from error
+    for cut_off in folder.parent.glob(f"{_TEMPORARY}*"):  # by a kill, which leaves them
+        shutil.rmtree(cut_off, ignore_errors=True)
     name = data.dataset
     files, failures = _fetch_all(folder, name, (mirror or "").strip(), tell)
     title = CATALOGUE[name].title
@@ -139,13 +144,15 @@ def _fetch_from(
     """
     home = _home(folder, missing[0].dataset)
     try:
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as temporary:
+        with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=folder.parent) as temporary:
             for wanted, arrived in source.bring(source.address, missing, Path(temporary)):
                 check(arrived, wanted)
                 # An archive has been checked as a whole.
                 if source.is_public and source.bring is bring_files and recognise(arrived) is None:
                     raise WrongFileError(f"{arrived.name} is not the published file")
                 home.mkdir(exist_ok=True)
+                with arrived.open("rb") as whole:  # a power cut must not leave its name alone
+                    os.fsync(whole.fileno())
                 files[wanted.role] = arrived.replace(home / arrived.name)
     except OSError as error:
         raise _not_writable(home, error) from error

@@ -561,6 +561,15 @@ def test_what_arrived_before_a_failure_is_kept_for_the_next_time(
     assert told == [f"Getting 3 files of MNIST from {mirror}"]
 
 
+def test_what_a_killed_download_left_is_removed(raw: Path, mirror: Path) -> None:
+    left, other = raw.parent / ".fetch-abc", raw.parent / "mine"
+    for folder in (left, other):
+        fill(folder, NAMES[:1])
+    assert fetch(raw, WITH_FALLBACK, str(mirror), silence) == "mnist"
+    assert not left.exists()
+    assert other.exists()
+
+
 def test_the_real_data_replace_the_fallback_once_there_is_a_mirror(raw: Path, mirror: Path) -> None:
     missing = str(mirror / "missing")
     assert fetch(raw, WITH_FALLBACK, missing, silence) == "digits"
