@@ -35,7 +35,7 @@ def only_one(name: str) -> Iterator[None]:
 
 def _by_whom(holder: Path) -> str:
     process = ""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # after a power cut it may hold anything
         process = holder.read_text(encoding="utf-8")
     if not process.isdecimal():  # in the moment before it is written
         return "; wait for it."

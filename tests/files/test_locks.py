@@ -67,6 +67,22 @@ def test_another_process_that_holds_it_is_named_until_it_is_killed() -> None:
         assert int((LOCKS / "partial-data@half.pid").read_text()) == os.getpid()
 
 
+def test_a_holder_whose_name_cannot_be_read_is_waited_for() -> None:
+    with only_one("train-net"):
+        (LOCKS / "train-net.pid").write_bytes(b"\xa5\xff")
+        with pytest.raises(UserError, match=r"^train-net is already being run; wait for it\.$"):
+            only_one("train-net").__enter__()
+
+
+def test_what_a_power_cut_left_of_a_lock_holds_nobody_up() -> None:
+    with only_one("train-net"):
+        pass
+    for file in LOCKS.iterdir():
+        file.write_bytes(b"\xa5\xff" * 100)
+    with only_one("train-net"):
+        assert int((LOCKS / "train-net.pid").read_text()) == os.getpid()
+
+
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     LOCKS.parent.write_bytes(b"")  # a file where the folder should be
     with pytest.raises(UserError, match=r"^\.mnistpipe/locks/train-net\.lock cannot be written: "):
