@@ -81,21 +81,28 @@ def cleared() -> list[str]:
     return lines
 
 
-@pytest.fixture(autouse=True)
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline of two stages, up to date and committed."""
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
+        git("init", "--quiet")
+        Repo.init().close()
+        Path("source").write_bytes(SOURCE)
+        Path("dvc.yaml").write_text(PIPELINE, encoding="utf-8")
+        assert reproduce() == ["first", "second"]
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "ran")
+        assert cleared() == []
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    git("init", "--quiet")
-    Repo.init().close()
-    Path("source").write_bytes(SOURCE)
-    Path("dvc.yaml").write_text(PIPELINE, encoding="utf-8")
-    assert reproduce() == ["first", "second"]
-    git("add", "--all")
-    git("commit", "--quiet", "--message", "ran")
-    assert cleared() == []
+    monkeypatch.chdir(shutil.copytree(made, tmp_path / "checkout"))
 
 
 @any_damage
@@ -105,6 +112,12 @@ def test_a_damaged_list_of_who_reads_and_writes_is_removed(damage: Damage) -> No
         reproduce()
     assert cleared() == [".dvc/tmp/rwlock was cut short: removed."]
     assert reproduce() == []
+
+
+def test_that_of_experiments_too() -> None:
+    (TMP / "exps").mkdir()
+    (TMP / "exps/rwlock").touch()
+    assert cleared() == [".dvc/tmp/exps/rwlock was cut short: removed."]
 
 
 def test_a_dead_dvc_whose_number_another_process_has_blocks_nothing() -> None:
@@ -143,6 +156,7 @@ def test_whoever_holds_the_lock_of_dvc_is_named(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", ["hashes/local", "links"])
 @pytest.mark.parametrize("damage", [half, garbage])
 def test_a_damaged_database_is_removed(tmp_path: Path, name: str, damage: Damage) -> None:
+    assert reproduce() == []
     (database,) = (tmp_path / "site").glob(f"repo/*/{name}/cache.db")
     spoil(database, damage)
     with pytest.raises(Exception, match=r"malformed|not a database"):
@@ -192,6 +206,15 @@ def test_a_damaged_product_in_the_cache_is_made_again(damage: Damage) -> None:
     assert len(lines) == 2
     assert all(line.endswith(" was cut short: removed.") for line in lines)
     assert last.startswith("DVC's databases of hashes: removed")
+    assert cleared() == []
+    assert reproduce() == ["first", "second"]
+
+
+@any_damage
+def test_a_damaged_product_comes_from_the_cache(damage: Damage) -> None:
+    """DVC sees to it by itself."""
+    for name in ("first", "second/a"):
+        spoil(Path(name), damage)
     assert cleared() == []
     assert reproduce() == ["first", "second"]
 
