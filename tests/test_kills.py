@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import PARAMS_FILE
 from tests.forks import lives, wait_until
 from tests.test_end_to_end import bring_compiled, change_params, copy_of_the_working_tree
-from tools.kills import differences, kill_again_and_again, kill_all, run_to_its_end
+from tools.kills import differences, kill_again_and_again, kill_all, products, run_to_its_end
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -42,8 +42,9 @@ def test_a_study_that_is_killed_again_and_again_arrives_at_the_same_bytes(
     shutil.copytree(undisturbed, killed)
     start_s = time.monotonic()
     run_to_its_end(COMMAND, undisturbed)
+    seconds = (time.monotonic() - start_s) / 3
     rng = random.Random(1)  # noqa: S311 (no secret)
-    kill_again_and_again(COMMAND, killed, 3, time.monotonic() - start_s, rng)
+    kill_again_and_again(COMMAND, killed, products(undisturbed), 3, seconds, rng)
     assert capsys.readouterr().out.count("kill ") == 3
     assert differences(undisturbed, killed) == []
     model = killed / f"models/{STAGE}.safetensors"

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -40,13 +40,9 @@ def main() -> None:
         run_to_its_end(command, undisturbed)
         wall_s = time.monotonic() - start_s
         print(f"undisturbed: {wall_s:.0f} s", flush=True)
-        kill_again_and_again(
-            command,
-            killed,
-            arguments.times,
-            wall_s,
-            random.Random(arguments.seed),  # noqa: S311
-        )
+        rng = random.Random(arguments.seed)  # noqa: S311 (no secret)
+        pause_s = wall_s / arguments.times
+        kill_again_and_again(command, killed, products(undisturbed), arguments.times, pause_s, rng)
         different = differences(undisturbed, killed)
     if different:
         sys.exit(f"ERROR: after {arguments.times} kills other bytes: {', '.join(different)}")
@@ -60,45 +56,57 @@ def _clone(folder: Path) -> Path:
 
 
 def kill_again_and_again(
-    command: Sequence[str], folder: Path, times: int, wall_s: float, rng: random.Random
+    command: Sequence[str],
+    folder: Path,
+    names: Iterable[str],
+    times: int,
+    longest_s: float,
+    rng: random.Random,
 ) -> None:
     """Start it, kill it at a random moment, so many times; then let it end.
 
-    Every other moment counts from the start of the command. In between it counts from when a stage
-    begins to run, so that there is progress. A run that ends before its moment is not counted.
+    A moment comes some seconds after a share of the products is there: so that these moments are
+    spread over the whole study, however slow the machine is and whatever a kill has cost. Where the
+    share was there before, the seconds count from the command's start.
 
     Args:
         command: that goes on where it was stopped.
         folder: to run it in.
+        names: of the products.
         times: how often it is killed.
-        wall_s: how long it takes undisturbed, which the moments are shares of.
-        rng: of the moments.
+        longest_s: how many seconds it may be.
+        rng: of the shares and the seconds.
 
     Raises:
         SystemExit: if the command fails, with what it printed.
 
     """
-    longest_s = 2 * wall_s / times
-    n_killed = 0
-    while n_killed < times:
-        wait_for_stage = n_killed % 2 == 1
-        moment_s = rng.uniform(0, longest_s)
+    new = [folder / name for name in names if not (folder / name).exists()]
+    shares = sorted((rng.random() for _ in range(times)), reverse=True)
+    while shares:
         with _started(command, folder) as process:
             start_s = time.monotonic()
-            while wait_for_stage and process.poll() is None and not _stages(folder):
+            while process.poll() is None and _count(new) < shares[-1] * len(new):
                 time.sleep(POLL_S)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(moment_s)
+                process.wait(rng.uniform(0, longest_s))
             after_s = time.monotonic() - start_s
             if process.poll() is not None:
                 _check(process, folder)
-                longest_s = min(longest_s, after_s)  # all is up to date: this is how long it takes
+                longest_s = min(longest_s, after_s)  # all is up to date: so long it takes
                 continue
             doing = ", ".join(_stages(folder)) or "no stage"
-            kill_all(process, folder)
-        n_killed += 1
-        print(f"kill {n_killed} of {times} after {after_s:.1f} s, in: {doing}", flush=True)
+        shares.pop()
+        print(
+            f"kill {times - len(shares)} of {times} after {after_s:.1f} s, with {_count(new)} of "
+            f"{len(new)} products, in: {doing}",
+            flush=True,
+        )
     run_to_its_end(command, folder)
+
+
+def _count(paths: Iterable[Path]) -> int:
+    return sum(path.exists() for path in paths)
 
 
 def run_to_its_end(command: Sequence[str], folder: Path) -> None:
@@ -108,12 +116,19 @@ def run_to_its_end(command: Sequence[str], folder: Path) -> None:
         _check(process, folder)
 
 
-def _started(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
-    """In a session of its own; what it prints is kept beside the folder."""
-    with _log(folder).open("wb") as log:
-        return subprocess.Popen(
+@contextmanager
+def _started(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """In a session of its own, of which nothing stays; what it prints is kept beside the folder."""
+    with (
+        _log(folder).open("wb") as log,
+        subprocess.Popen(
             command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            kill_all(process, folder)
 
 
 def _log(folder: Path) -> Path:
@@ -130,8 +145,9 @@ def _check(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 def kill_all(process: subprocess.Popen[bytes], folder: Path) -> None:
     """The command's whole process group at once, then whoever else works in the folder."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     while others := _working_in(folder):
         for other in others:
             with suppress(psutil.NoSuchProcess):
@@ -160,14 +176,17 @@ def _stages(folder: Path) -> list[str]:
     return sorted(names)
 
 
+def products(folder: Path) -> list[str]:
+    """Files that dvc.lock tells of."""
+    stages = yaml.safe_load((folder / "dvc.lock").read_bytes())["stages"]
+    outs = [folder / out["path"] for stage in stages.values() for out in stage["outs"]]
+    files = [path for out in outs for path in (out, *out.rglob("*")) if not path.is_dir()]
+    return [str(path.relative_to(folder)) for path in files]
+
+
 def differences(one: Path, other: Path) -> list[str]:
-    """Names of products that dvc.lock tells of, and dvc.lock, that are not the same in both."""
-    names = {"dvc.lock"}
-    for folder in (one, other):
-        stages = yaml.safe_load((folder / "dvc.lock").read_bytes())["stages"]
-        outs = [folder / out["path"] for stage in stages.values() for out in stage["outs"]]
-        files = [path for out in outs for path in (out, *out.rglob("*")) if not path.is_dir()]
-        names.update(str(path.relative_to(folder)) for path in files)
+    """Names of the products, and dvc.lock, that are not the same in both."""
+    names = {"dvc.lock", *products(one), *products(other)}
     return sorted(name for name in names if _content(one / name) != _content(other / name))
 
 
