@@ -13,6 +13,7 @@ from mnistpipe.report.summary import (
     CURVE_KEYS,
     ROBUSTNESS_KEYS,
     RUN_KEYS,
+    accuracies,
     summarise,
 )
 from mnistpipe.scoring.predictions import predictions_file, read_predictions
@@ -38,6 +39,8 @@ def main() -> None:
         network: _compare(*stages) for network, stages in PAIRS.items()
     }
     write_json(METRICS / "summary.json", summary)
+    for stage, numbers in accuracies(summary).items():
+        write_json(METRICS / "accuracy" / f"{stage}.json", numbers)
     report = write_report(
         summary, losses["validation_loss"].tolist(), answers, robustness["augmentation"]
     )

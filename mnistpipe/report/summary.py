@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mnistpipe.training.plan import STEPS_SWEEP, SWEEP, TRAIN_STAGES
+
 Metrics = Mapping[str, Any]
 MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
 # What the summary takes of each run's metrics.
@@ -48,6 +50,19 @@ def summarise(
         "learning-curve": {key: curve[key] for key in CURVE_KEYS},
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
         "robustness": robustness["accuracy"],
+    }
+
+
+def accuracies(summary: Metrics) -> dict[str, dict[str, float]]:
+    """By stage, what one looks at first: its network's accuracies, a row in DVC's tables."""
+    runs = {stage: summary[stage] for stage in TRAIN_STAGES} | {
+        f"{sweep}@{name}": run
+        for sweep in (SWEEP, STEPS_SWEEP)
+        for name, run in summary[sweep].items()
+    }
+    return {
+        stage: {part: run[part]["accuracy"] for part in ("validation", "test")}
+        for stage, run in runs.items()
     }
 
 

@@ -1,5 +1,6 @@
 from mnistpipe.learning_curve.points import TARGETS
-from mnistpipe.report.summary import MNIST
+from mnistpipe.report.summary import MNIST, accuracies
+from mnistpipe.training.plan import TRAIN_STAGES
 from tests.report.example import score, summary_of
 
 
@@ -44,3 +45,11 @@ def test_the_summary_of_a_run_is_its_scores_and_what_explains_them() -> None:
         "test",
     ]
     assert run["test"] == score(326, 10_000, 0.1050)
+
+
+def test_each_networks_accuracies_are_a_row_of_two() -> None:
+    rows = accuracies(summary_of(MNIST))
+    sweeps = ["partial-data@half", "partial-data@sixteenth", "partial-data-steps@sixteenth"]
+    assert list(rows) == [*TRAIN_STAGES, *sweeps]
+    half = summary_of(MNIST)["partial-data"]["half"]
+    assert rows["partial-data@half"] == {"validation": 0.99, "test": half["test"]["accuracy"]}
