@@ -75,7 +75,10 @@ def _predictions(
 ) -> dict[str, tuple[Int64[ndarray, " n"], Int64[ndarray, " n"]]]:
     """Labels and predictions of each run in a revision, or in the working tree."""
     if revision is None:
-        texts = {path.stem: path.read_text() for path in sorted(PREDICTIONS.glob("*.csv"))}
+        texts = {
+            path.stem: path.read_text(encoding="utf-8", errors="replace")
+            for path in sorted((_top() / PREDICTIONS).glob("*.csv"))
+        }
     else:
         listed = _git("ls-tree", "--name-only", revision, f"{PREDICTIONS.as_posix()}/")
         texts = {
@@ -98,10 +101,23 @@ def _parse(name: str, text: str) -> tuple[Int64[ndarray, " n"], Int64[ndarray, "
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S607
-    if done.returncode != 0:
-        raise UserError(f"git {words[0]}: {done.stderr.strip().removeprefix('fatal: ')}.")
+    done = subprocess.run(
+        ["git", *words],  # noqa: S607
+        cwd=_top(),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:  # git says what to do, perhaps in several lines
+        raise UserError(f"git {words[0]}: {done.stderr.strip().removeprefix('fatal: ')}")
     return done.stdout
+
+
+def _top() -> Path:
+    """The study's folder, from any folder in it."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / "dvc.yaml").exists()), here)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,37 @@ def row_of(table: str, run: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")][1:]
 
 
+def test_it_runs_in_any_folder_of_the_study_and_in_a_worktree(
+    repo: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repo / "dvc.yaml").touch()
+    (repo / "plots" / "deeper").mkdir()
+    monkeypatch.chdir(repo / "plots" / "deeper")
+    assert row_of(compare_revisions("before", "after"), "train-net")[:2] == ["10.00%", "90.00%"]
+    assert row_of(compare_revisions("before", None), "train-net")[:2] == ["10.00%", "90.00%"]
+    worktree = tmp_path_factory.mktemp("worktree")
+    git(repo, "worktree", "add", str(worktree), "before")
+    (worktree / "dvc.yaml").touch()
+    monkeypatch.chdir(worktree / "plots")
+    assert row_of(compare_revisions("after", None), "train-net")[:2] == ["90.00%", "10.00%"]
+
+
+@pytest.mark.faults
+def test_a_checkout_of_another_user_is_refused_with_what_to_do(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own tests use it
+    monkeypatch.setenv("HOME", str(repo))  # without exceptions of mine
+    with pytest.raises(UserError, match=r"(?s)dubious ownership.*git config --global .*safe\.dir"):
+        compare_revisions("before", None)
+
+
+def test_a_table_that_is_no_text_is_named(repo: Path) -> None:
+    (repo / "plots/predictions/train-net.csv").write_bytes(b"actual,predicted\n\xff,1\n")
+    with pytest.raises(UserError, match=r"train-net\.csv"):
+        compare_revisions("before", None)
+
+
 @pytest.mark.usefixtures("repo")
 def test_two_revisions_are_compared_image_by_image() -> None:
     assert row_of(compare_revisions("before", "after"), "train-net") == [
