@@ -13,6 +13,7 @@ from mnistpipe.scoring.scores import Examples
 from mnistpipe.training.checkpoints import load_checkpoint, save_checkpoint
 from mnistpipe.training.engine import Engine
 from mnistpipe.training.loop import Training, fit
+from mnistpipe.training.progress import Progress
 from mnistpipe.training.recipe import Blur, Original, Recipe
 from mnistpipe.training.trials import Result, Trial, images_per_epoch, run_trial
 
@@ -93,6 +94,20 @@ def test_the_loss_curve_is_written_with_its_data_set(
     assert [row[-1] for row in rows] == ["random", "random"]
     for row, epoch in zip(rows, result.curve, strict=True):
         assert [float(cell) for cell in row[:-1]] == pytest.approx(astuple(epoch))
+
+
+def test_the_loss_curve_grows_by_a_row_an_epoch_while_it_trains(
+    trial: Trial, split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What draws it, `dvc plots show` or an editor, need not wait for the end."""
+    path, epochs = tmp_path / "loss.csv", []
+
+    def look(*_: object) -> None:
+        epochs.append([row["epoch"] for row in csv.DictReader(path.read_text().splitlines())])
+
+    monkeypatch.setattr(Progress, "epoch", look)
+    run_trial(replace(trial, curve=path), split)
+    assert epochs == [["1"], ["1", "2"]]
 
 
 @pytest.mark.parametrize("n_done", [1, 2])
