@@ -6,6 +6,7 @@
 # make test    run all tests, in less than five minutes on two cores
 # make test-quick  without the slow ones, in a minute: for the loop of editing and trying
 # make check   formatting, lint rules, imports and types
+# make resolve  after a conflict in a merge or rebase: dvc.lock of both sides, and DVC does the rest
 # make experiments  DVC's experiments: what differs, and the validation accuracies
 # make plots   write dvc_plots/index.html with every curve and picture
 # make bench   time the training engine against a plain loop (QUICK=1: roughly, in two minutes;
@@ -21,7 +22,7 @@ JOBS ?= 1
 # Not by the variables that Python reads; what other variables mean, mnistpipe/files/environment.py decides.
 RUN := .venv/bin/python -E -m
 
-.PHONY: repro plan test test-quick check experiments plots bench search readme doctor .venv
+.PHONY: repro plan test test-quick check experiments resolve plots bench search readme doctor .venv
 
 repro: .venv
 	@$(RUN) tools repro --jobs $(JOBS) $(STAGES)
@@ -49,6 +50,9 @@ check: .venv
 
 experiments: .venv
 	@$(RUN) tools experiments
+
+resolve: .venv
+	@$(RUN) tools resolve --jobs $(JOBS)
 
 plots: .venv
 	@$(RUN) dvc plots show

@@ -40,18 +40,22 @@ def main() -> None:
     jobs: int = arguments.jobs
     if jobs > 1 and arguments.stages:
         parser.error("--jobs is for the whole study; leave it or the stages out")
+    sys.exit(reproduce(jobs, arguments.stages))
+
+
+def reproduce(jobs: int, stages: list[str]) -> int:
+    """DVC's status, or that of the signal that stopped it, or 1 if something has to be mended."""
     problems = [*find_problems()]
     tell([*settle(), *find_notes()], problems)
     if problems:
-        sys.exit(1)
+        return 1
     params = load_params()
-
     stopped_by: list[int] = []
     _wait_for_dvc_when_stopped(stopped_by)
     with only_one("make repro"):
         leftovers.clear(partial(print, flush=True))
-        status = _reproduce(params, jobs, arguments.stages, stopped_by)
-    sys.exit(128 + stopped_by[0] if stopped_by else status)
+        status = _reproduce(params, jobs, stages, stopped_by)
+    return 128 + stopped_by[0] if stopped_by else status
 
 
 def _wait_for_dvc_when_stopped(stopped_by: list[int]) -> None:
