@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dvc.utils.hydra import apply_overrides
 from mnistpipe.study import load_params
 from mnistpipe.training.plan import TRAIN_STAGES
 from tests.conftest import ROOT, tracked_files
-from tests.forks import Forks, let_stand_in
+from tests.forks import Forks, let_stand_in, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -452,3 +453,81 @@ def test_a_tree_with_its_lock_is_up_to_date_without_any_data(tmp_path: Path) -> 
     printed = run(folder, "dvc", "repro", "--dry", "--allow-missing")
     assert stages_run(printed) == []
     assert "up to date" in printed
+
+
+@pytest.fixture
+def experimenter(rerun: Path, forks: Forks) -> partial[str]:
+    """Runs a command in the repository, whose trainings are forks, and without a user's git."""
+    environment = NO_NETWORK | forks.stand_in(TRAINING) | {"GIT_CONFIG_GLOBAL": os.devnull}
+    return partial(run, rerun, environment=environment | {"COLUMNS": "120"})
+
+
+def test_experiments_side_by_side_become_branches_that_merge(
+    experimenter: partial[str], rerun: Path
+) -> None:
+    """Each trains its own network; neither the merge nor a rebase trains one again."""
+    do = experimenter
+    changes = {"slower": "train-convnet.lr=0.5", "faster": "train-net.lr=0.002"}
+    for name, change in changes.items():
+        do("dvc", "exp", "run", "--queue", "--name", name, "-S", change)
+    do("dvc", "queue", "start", "--jobs", "2")
+    wait_until(lambda: all(name in do("git", "for-each-ref", "refs/exps") for name in changes))
+    wait_until(lambda: "Running" not in do("dvc", "queue", "status"))
+    assert do("git", "status", "--porcelain") == ""
+    lines = do(sys.executable, "-m", "tools", "experiments").splitlines()
+    networks = ["train-convnet", "train-net"]
+    assert lines[0].split() == [f"{net}{key}" for key in ("", ".lr") for net in networks]
+    assert sorted(line.split()[0] for line in lines[3:]) == sorted(changes)
+    assert max(map(len, lines)) <= 120
+    difference = do("dvc", "exp", "diff", "main", "slower")
+    assert re.search(r"train-convnet\.lr +1\.0 +0\.5 +-0\.5", difference)
+    do("dvc", "exp", "apply", "slower")
+    assert "+  lr: 0.5" in do("git", "diff", "params.yaml")
+    do("git", "checkout", "--quiet", "--force", "main")
+    for name in changes:
+        do("dvc", "exp", "branch", name, name)
+    do("dvc", "exp", "remove", *changes)
+
+    resolve = (sys.executable, "-m", "tools", "resolve")
+    do("git", "checkout", "--quiet", "-b", "merged", "slower")
+    assert "CONFLICT (content): Merge conflict in dvc.lock" in do(
+        "git", "merge", "faster", status=1
+    )
+    assert stages_run(do(*resolve)) == ["robustness", "report"]
+    do("git", "commit", "--quiet", "--no-edit")
+    assert "up to date" in do("dvc", "status")
+    for network, branch in zip(networks, ("slower", "faster"), strict=True):
+        files = f"metrics/accuracy/{network}.json", f"plots/loss/{network}.csv"
+        assert do("git", "diff", branch, "--", *files) == ""
+
+    do("git", "checkout", "--quiet", "faster")
+    do("git", "rebase", "slower", status=1)
+    assert stages_run(do(*resolve)) == ["report"]  # the rest has run in the merge
+    do("git", "-c", "core.editor=true", "rebase", "--continue")
+    assert do("git", "diff", "merged") == ""
+
+    change_params(rerun, {"train-net.lr": 0.003})
+    do("git", "commit", "--quiet", "--all", "--message", "another rate")
+    do("git", "checkout", "--quiet", "merged")
+    change_params(rerun, {"train-net.lr": 0.004})
+    do("git", "commit", "--quiet", "--all", "--message", "yet another")
+    do("git", "merge", "faster", status=1)
+    before = do("git", "status", "--porcelain")
+    refused = do(*resolve, status=1)
+    assert refused.startswith("ERROR: params.yaml: a person wrote both sides")
+    assert refused.count("\n") == 1
+    assert do("git", "status", "--porcelain") == before
+
+
+def test_an_experiment_runs_in_a_worktree_without_any_cache(
+    experimenter: partial[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "worktree"
+    experimenter("git", "worktree", "add", "--quiet", "-b", "beside", str(place))
+    bring_compiled(place)
+    change = ("-S", "train-convnet.epochs=1", "train-convnet")
+    environment = experimenter.keywords["environment"]
+    printed = run(place, "dvc", "exp", "run", *change, environment=environment)
+    assert stages_run(printed) == ["code", "fetch-data", "prepare-split", "train-convnet"]
+    assert len((place / "plots/loss/train-convnet.csv").read_text().splitlines()) == 2
+    experimenter("git", "worktree", "remove", "--force", str(place))
