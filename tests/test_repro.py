@@ -9,6 +9,7 @@ import pytest
 
 from mnistpipe.data.datasets import RAW
 from mnistpipe.files.artifacts import write_json
+from mnistpipe.files.environment import count_cores
 from mnistpipe.files.slots import N_SLOTS, POLL_S, Turn
 from mnistpipe.study import load_params
 from tests.conftest import PARAMS_FILE, ROOT
@@ -66,6 +67,7 @@ class Dvc:
 @pytest.fixture
 def dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dvc:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     stand_in = Dvc()
     monkeypatch.setattr(repro, "_dvc", stand_in)
     return stand_in
@@ -97,8 +99,22 @@ def test_a_stage_is_started_when_those_before_leave_a_slot(dvc: Dvc) -> None:
         dvc.end("d")
         dvc.end("c")
         assert status.result(TIMEOUT_S) == 0
-    cores = repro._count_cores()
-    assert dvc.shares == [{"OMP_NUM_THREADS": f"{max(1, cores // 2)}", N_SLOTS: "2"}] * 4
+    share = max(1, count_cores() // 2)
+    assert dvc.shares == [{"OMP_NUM_THREADS": f"{share}", N_SLOTS: "2"}] * 4
+
+
+@pytest.mark.parametrize(("wish", "given"), [("1", "1"), ("3", "3"), ("100", "8")])
+def test_whoever_sets_the_number_of_threads_gets_no_more(
+    dvc: Dvc, monkeypatch: pytest.MonkeyPatch, wish: str, given: str
+) -> None:
+    monkeypatch.setattr(repro, "count_cores", lambda: 16)
+    monkeypatch.setenv("OMP_NUM_THREADS", wish)
+    with ThreadPoolExecutor(1) as pool:
+        status = pool.submit(repro._side_by_side, [Cost("a", 1, 1.0)], 2, [])
+        assert dvc.starts("a")
+        dvc.end("a")
+        assert status.result(TIMEOUT_S) == 0
+    assert dvc.shares == [{"OMP_NUM_THREADS": given, N_SLOTS: "2"}]
 
 
 def test_after_a_stage_that_fails_none_is_started_and_the_others_end(dvc: Dvc) -> None:
