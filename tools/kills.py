@@ -177,10 +177,10 @@ def _stages(folder: Path) -> list[str]:
 
 
 def products(folder: Path) -> list[str]:
-    """Files that dvc.lock tells of."""
+    """Files that dvc.lock tells of, as far as they are there."""
     stages = yaml.safe_load((folder / "dvc.lock").read_bytes())["stages"]
     outs = [folder / out["path"] for stage in stages.values() for out in stage["outs"]]
-    files = [path for out in outs for path in (out, *out.rglob("*")) if not path.is_dir()]
+    files = [path for out in outs for path in (out, *out.rglob("*")) if path.is_file()]
     return [str(path.relative_to(folder)) for path in files]
 
 
