@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
@@ -21,8 +22,9 @@ class Classifier(nn.Module):
         raise NotImplementedError
 
     def forward(self, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 10"]:
-        """Log-probabilities of the classes, in single precision."""
-        return F.log_softmax(self.fc2(self.features(images)).float(), dim=1)
+        """Log-probabilities of the classes, in single precision or a better one of the images'."""
+        logits = self.fc2(self.features(images))
+        return F.log_softmax(logits, dim=1, dtype=torch.promote_types(logits.dtype, torch.float32))
 
 
 class ConvNet(Classifier):

@@ -50,9 +50,9 @@ def convolve_winograd(image: ndarray, weight: Tensor, bias: ndarray, n_parts: in
     kernel_values = (_TO_KERNEL_VALUES @ flat).view(_N * _N, n_in, n_out)
     # Some images at a time: what lies between the loops stays in the cache.
     n_at_once, n_tiles = _AT_ONCE * n_parts, ((side - KERNEL + 1) // TILE) ** 2
-    values = torch.empty(_N * _N, n_at_once * n_tiles, n_in)
-    products = torch.empty(_N * _N, n_at_once * n_tiles, n_out)
-    maps = torch.empty(n_images, side - KERNEL + 1, side - KERNEL + 1, n_out).numpy()
+    values = weight.new_empty(_N * _N, n_at_once * n_tiles, n_in)
+    products = weight.new_empty(_N * _N, n_at_once * n_tiles, n_out)
+    maps = weight.new_empty(n_images, side - KERNEL + 1, side - KERNEL + 1, n_out).numpy()
     for start in range(0, n_images, n_at_once):
         these = slice(start, start + n_at_once)
         run(_to_values, n_parts, (side, n_in), (image[these], values.numpy()))

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -124,12 +125,39 @@ def test_in_bf16_the_layers_are_pytorchs() -> None:
     assert torch.equal(*results)
 
 
-def test_a_second_derivative_is_refused() -> None:
-    layer, images = layer_and_images(LAYERS["ConvNet's second"])
-    output = convolve_and_pool(layer, images, 2, 0.0).square().sum()
-    (gradient,) = torch.autograd.grad(output, images, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.sum().backward()  # type: ignore[no-untyped-call]
+@pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
+def test_second_derivatives_are_those_of_pytorchs_layers(case: Case) -> None:
+    layer, images = layer_and_images(case)
+    window, average = case[5:]
+    results = []
+    for function in (plain, convolve_and_pool):
+        torch.manual_seed(1)  # the same channels are dropped
+        output = function(layer, images, window, 0.3, average=average).pow(3).sum()
+        (gradient,) = torch.autograd.grad(output, images, create_graph=True)
+        results.append(torch.autograd.grad(gradient.pow(2).sum(), [images, *layer.parameters()]))
+    for expected, ours in zip(*results, strict=True):
+        torch.testing.assert_close(
+            ours, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max())
+        )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stride": 2},
+        {"dilation": 2},
+        {"groups": 2},
+        {"bias": False},
+        {"padding": "same"},
+        {"padding": (1, 2)},
+        {"padding": 1, "padding_mode": "reflect"},
+    ],
+    ids=str,
+)
+def test_a_layer_of_another_kind_is_called(settings: dict[str, Any]) -> None:
+    layer, images = nn.Conv2d(4, 6, 3, **settings), torch.randn(5, 4, 11, 11)
+    expected = plain(layer, images, 2, 0.0, average=False)
+    assert torch.equal(convolve_and_pool(layer, images, 2, 0.0), expected)
 
 
 def test_elsewhere_than_on_the_processor_the_layers_are_pytorchs() -> None:
