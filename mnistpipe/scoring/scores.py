@@ -1,21 +1,25 @@
 """Score a network: predict once, then count."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
-from mnistpipe.data.split import Labelled
+from mnistpipe.data.split import SIDE, Labelled
 from mnistpipe.networks.models import Classifier
 
 # Mean and standard deviation of MNIST's training pixels, as in PyTorch's MNIST example.
 PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+GREY_LEVELS = f"grey levels 0..255: uint8, (n, {SIDE}, {SIDE})"
+ROUNDING = 1e-4  # by which a blurred pixel may leave 0..1
 BATCH_SIZE = 200  # of images that are scored; larger ones are no faster, and take more memory
 
 
@@ -45,10 +49,9 @@ class Examples:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says about each image of a set: logits and the features they come from."""
+    """What a network says about each image of a set."""
 
     logits: Float[Tensor, "n 10"]
-    features: Float[Tensor, "n f"]
 
     @property
     def labels(self) -> Int[Tensor, " n"]:
@@ -84,7 +87,6 @@ def normalise(pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 1 28 28"]:
     return pixels.sub(PIXEL_MEAN).div_(PIXEL_STD)
 
 
-@torch.inference_mode()
 def predict(
     network: Classifier,
     images: UInt8[Tensor, "n 28 28"] | Float[Tensor, "n 1 28 28"],
@@ -99,17 +101,69 @@ def predict(
         images: grey levels 0..255, or pixels in 0..1.
         batch_size: images at a time; changes memory and speed, not the result.
 
+    Raises:
+        ValueError: if the images are anything else.
+
     """
+    _check_images(images, f"{GREY_LEVELS}, or pixels 0..1: float32, (n, 1, {SIDE}, {SIDE})")
+    with _evaluating(network):
+        logits = [network.fc2(features) for features in _features(network, images, batch_size)]
+        return Predictions(torch.cat(logits))
+
+
+def predict_arrays(
+    network: Classifier, images: UInt8[ndarray, "n 28 28"]
+) -> tuple[Float[ndarray, "n 10"], Float[ndarray, "n f"]]:
+    """Logits and features of all images as arrays, computed on the processor.
+
+    Args:
+        network: on the processor.
+        images: grey levels 0..255.
+
+    Raises:
+        TypeError: if they are no array.
+        ValueError: if they are of another type or shape.
+
+    """
+    if not isinstance(images, np.ndarray):
+        raise TypeError(f"Images should be a NumPy array, not {type(images).__name__}.")
+    _check_images(images, GREY_LEVELS)
+    own = torch.from_numpy(np.require(images, requirements=["C", "W"]))  # a copy where it has to be
+    with _evaluating(network):
+        features = list(_features(network, own, BATCH_SIZE))
+        logits = [network.fc2(batch) for batch in features]
+        return torch.cat(logits).numpy(), torch.cat(features).numpy()
+
+
+def _check_images(images: ndarray | Tensor, wanted: str) -> None:
+    kind, shape = str(images.dtype).removeprefix("torch."), tuple(images.shape)
+    if kind == "uint8" and shape[1:] == (SIDE, SIDE):
+        return
+    low, high = (images.min(), images.max()) if 0 not in shape else (0, 0)
+    between = low >= -ROUNDING and high <= 1 + ROUNDING  # false for NaN, too
+    if wanted == GREY_LEVELS or kind != "float32" or shape[1:] != (1, SIDE, SIDE) or not between:
+        raise ValueError(
+            f"Images should be {wanted}; these are {kind}, {shape}, from {low:g} to {high:g}."
+        )
+
+
+@contextmanager
+def _evaluating(network: Classifier) -> Iterator[None]:
+    """In evaluation mode and without gradients; afterwards it is in the mode it was in."""
     was_training = network.training
     network.eval()
-    batches = []
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        network.train(was_training)
+
+
+def _features(network: Classifier, images: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """What enters the last layer, batch by batch."""
     for batch in torch.split(images, batch_size):
         pixels = batch if batch.is_floating_point() else to_pixels(batch)
-        batches.append(network.features(normalise(pixels)))
-    features = torch.cat(batches)
-    logits = network.fc2(features)
-    network.train(was_training)
-    return Predictions(logits, features)
+        yield network.features(normalise(pixels))
 
 
 def score(logits: Float[Tensor, "n 10"], labels: Int[Tensor, " n"]) -> Score:
@@ -145,11 +199,3 @@ def average(scores: Mapping[int, Score]) -> dict[str, Any]:
             for seed, own in scores.items()
         },
     }
-
-
-def predict_arrays(
-    network: Classifier, images: UInt8[ndarray, "n 28 28"]
-) -> tuple[Float[ndarray, "n 10"], Float[ndarray, "n f"]]:
-    """Logits and features of all images as arrays, computed on the processor."""
-    predictions = predict(network, torch.from_numpy(images))
-    return predictions.logits.numpy(), predictions.features.numpy()

@@ -1,7 +1,10 @@
 import math
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
+from jaxtyping import config
 
 from mnistpipe.networks.models import Net
 from mnistpipe.scoring.scores import (
@@ -10,6 +13,7 @@ from mnistpipe.scoring.scores import (
     average,
     normalise,
     predict,
+    predict_arrays,
     score,
     to_pixels,
 )
@@ -42,7 +46,77 @@ def test_prediction_is_deterministic_whatever_the_batch_and_leaves_the_mode(
     assert network.training
     torch.testing.assert_close(whole.logits, pieces.logits)
     assert torch.equal(whole.labels, whole.logits.argmax(dim=1))
-    torch.testing.assert_close(network.fc2(whole.features.clone()), whole.logits.clone())
+    torch.testing.assert_close(network.eval()(normalise(pixels)), whole.logits.log_softmax(1))
+
+
+def test_arrays_get_logits_and_the_features_that_they_come_from(examples: Examples) -> None:
+    network, images = Net().eval(), examples.images.numpy()
+    images.flags.writeable = False
+    logits, features = predict_arrays(network, images)
+    assert np.array_equal(logits, predict(network, examples.images).logits.numpy())
+    torch.testing.assert_close(network.fc2(torch.from_numpy(features)), torch.from_numpy(logits))
+    mirrored = predict_arrays(network, images[:, :, ::-1])[0]
+    assert np.array_equal(mirrored, predict_arrays(network, images[:, :, ::-1].copy())[0])
+    assert [each.shape for each in predict_arrays(network, images[:0])] == [(0, 10), (0, 96)]
+
+
+@pytest.fixture
+def _without_shape_checks() -> Iterator[None]:
+    """As users import the library."""
+    config.update("jaxtyping_disable", True)  # noqa: FBT003 (as it takes it)
+    yield
+    config.update("jaxtyping_disable", False)  # noqa: FBT003 (likewise)
+
+
+@pytest.mark.usefixtures("_without_shape_checks")
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (np.zeros((2, 27, 27), np.uint8), "uint8, (2, 27, 27), from 0 to 0"),
+        (np.full((2, 28, 28), 255.0), "float64, (2, 28, 28), from 255 to 255"),
+        (np.zeros((28, 28), np.uint8), "uint8, (28, 28), from 0 to 0"),
+        (np.zeros((2, 1, 28, 28), np.uint8), "uint8, (2, 1, 28, 28), from 0 to 0"),
+        (np.ones((2, 1, 28, 28), np.float32), "float32, (2, 1, 28, 28), from 1 to 1"),
+        (np.zeros((0, 40, 40)), "float64, (0, 40, 40), from 0 to 0"),
+    ],
+)
+def test_images_that_are_not_as_mnists_are_refused(images: np.ndarray, told: str) -> None:
+    with pytest.raises(ValueError, match="Images should be") as caught:
+        predict_arrays(Net(), images)
+    assert str(caught.value) == (
+        f"Images should be grey levels 0..255: uint8, (n, 28, 28); these are {told}."
+    )
+
+
+@pytest.mark.usefixtures("_without_shape_checks")
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (torch.full((2, 1, 28, 28), 255.0), "float32, (2, 1, 28, 28), from 255 to 255"),
+        (torch.full((2, 1, 28, 28), math.nan), "float32, (2, 1, 28, 28), from nan to nan"),
+        (torch.full((2, 1, 28, 28), -0.4), "float32, (2, 1, 28, 28), from -0.4 to -0.4"),
+        (torch.ones(2, 1, 28, 28, dtype=torch.float64), "float64, (2, 1, 28, 28), from 1 to 1"),
+        (torch.zeros(2, 1, 20, 20), "float32, (2, 1, 20, 20), from 0 to 0"),
+        (torch.zeros(2, 28, 28, dtype=torch.int64), "int64, (2, 28, 28), from 0 to 0"),
+    ],
+)
+def test_pixels_are_between_zero_and_one(images: torch.Tensor, told: str) -> None:
+    with pytest.raises(ValueError, match="or pixels") as caught:
+        predict(Net(), images)
+    assert str(caught.value).endswith(f"; these are {told}.")
+
+
+@pytest.mark.usefixtures("_without_shape_checks")
+def test_what_is_no_array_is_refused() -> None:
+    with pytest.raises(TypeError, match="should be a NumPy array, not list"):
+        predict_arrays(Net(), [[0] * 28] * 28)  # type: ignore[arg-type]
+
+
+def test_a_network_that_fails_is_handed_back_in_its_mode(examples: Examples) -> None:
+    network = Net().double()  # which does not take pixels of single precision
+    with pytest.raises(RuntimeError):
+        predict(network, examples.images)
+    assert network.training
 
 
 def test_seeds_are_averaged_beside_their_own_scores() -> None:
