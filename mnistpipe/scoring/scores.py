@@ -107,8 +107,12 @@ def predict(
     """
     _check_images(images, f"{GREY_LEVELS}, or pixels 0..1: float32, (n, 1, {SIDE}, {SIDE})")
     with _evaluating(network):
-        logits = [network.fc2(features) for features in _features(network, images, batch_size)]
-        return Predictions(torch.cat(logits))
+        # Made beforehand: small tensors that stay, between large ones that go, cost 100 MB.
+        logits = network.fc2.weight.new_empty(len(images), network.fc2.out_features)
+        batches = _features(network, images, batch_size)
+        for place, features in zip(torch.split(logits, batch_size), batches, strict=True):
+            place.copy_(network.fc2(features))
+        return Predictions(logits)
 
 
 def predict_arrays(
