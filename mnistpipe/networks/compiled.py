@@ -6,12 +6,14 @@ calls none of another file's, and names its ways of rounding itself.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from numba import config, njit, prange, set_num_threads, typeof, types
+from numba.core.caching import FunctionCache
 
 Loop = Callable[..., None]
 
@@ -65,28 +67,41 @@ def run(
     """
     lengths = [(0,) * constant for constant in constants]
     if n_parts == 1:
-        _despite_a_full_disk(loop, 0, 1, *lengths, *arguments)
+        loop(0, 1, *lengths, *arguments)
         return
     key = loop, constants
     if key not in _ADDRESSES:
-        _ADDRESSES[key] = _despite_a_full_disk(_Address, loop, (*lengths, *arguments))
-    in_parts = _IN_PARTS[len(constants)]
-    _despite_a_full_disk(in_parts, _ADDRESSES[key], n_parts, *lengths, arguments)
+        _ADDRESSES[key] = _Address(loop, (*lengths, *arguments))
+    _IN_PARTS[len(constants)](_ADDRESSES[key], n_parts, *lengths, arguments)
 
 
-def _despite_a_full_disk(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 (as the function)
-    try:
-        return function(*arguments)
-    except OSError:  # it is compiled all the same, though not kept
-        return function(*arguments)
+class _Cache(FunctionCache):
+    """What Numba keeps on the disk, without which it compiles: nothing there may stop it."""
+
+    def load_overload(self, sig: object, target_context: object) -> object:
+        """What is kept for these types, or None. Files that are damaged are written anew."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001 (a pickle that is cut short or garbage raises many kinds)
+            try:
+                self.flush()  # type: ignore[no-untyped-call]
+            except OSError:
+                self.disable()  # type: ignore[no-untyped-call]
+            return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep what was compiled, unless the disk is full."""
+        with suppress(OSError):
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
 
 def _keep(function: Loop, **options: Any) -> Any:  # noqa: ANN401 (as Numba takes and gives them)
     """Compile a function, and keep the result where there is a folder for it."""
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder to keep it in
-        return njit(**options)(function)
+    loop = njit(**options)(function)
+    with suppress(RuntimeError):  # no folder to keep it in
+        # What `cache=True` does with Numba's own.
+        loop._cache = _Cache(function)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    return loop
 
 
 class _Address(types.WrapperAddressProtocol):

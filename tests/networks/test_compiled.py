@@ -88,6 +88,60 @@ print(add({n_parts}))
     assert not any(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
 
 
+def double_one(folder: Path) -> tuple[float, int]:
+    """By a loop of a module in this folder, as if imported anew; and was it kept."""
+    module = folder / "doubling.py"
+    if not module.exists():
+        module.write_text("def double(numbers):\n    numbers[0] *= 2\n")
+    code: dict[str, Any] = {}
+    exec(compile(module.read_text(), module, "exec"), code)  # noqa: S102 (as an import, but anew)
+    double = _keep(code["double"])
+    numbers = np.ones(1)
+    double(numbers)
+    return float(numbers[0]), sum(double.stats.cache_hits.values())
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "half": lambda whole: whole[: len(whole) // 2],
+    "without its end": lambda whole: whole[:-1],
+    "garbage": lambda _: b"garbage" * 100,
+    "another pickle": lambda _: b"\x80\x05N.",
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_what_is_kept_and_damaged_is_compiled_anew_and_kept_again(
+    tmp_path: Path, kind: str, damage: Callable[[bytes], bytes]
+) -> None:
+    assert [double_one(tmp_path), double_one(tmp_path)] == [(2, 0), (2, 1)]
+    (kept,) = tmp_path.rglob(f"*.{kind}")
+    kept.write_bytes(damage(kept.read_bytes()))
+    assert [double_one(tmp_path), double_one(tmp_path)] == [(2, 0), (2, 1)]
+    assert len(list((tmp_path / "__pycache__").iterdir())) == 2  # nothing is left over
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_what_is_kept_and_damaged_need_not_be_writable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    double_one(tmp_path)
+    (kept,) = tmp_path.rglob(f"*.{kind}")
+    kept.write_bytes(b"")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as read_only:  # root, who may run the tests, writes everywhere
+        read_only.setattr(os, "replace", refuse)
+        assert double_one(tmp_path) == (2, 0)
+        assert kept.read_bytes() == b""
+    assert [double_one(tmp_path), double_one(tmp_path)] == [(2, 0), (2, 1)]
+
+
 @pytest.mark.faults
 def test_without_a_folder_to_keep_them_in_loops_are_compiled_all_the_same() -> None:
     code: dict[str, Any] = {}
