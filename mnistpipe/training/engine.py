@@ -6,8 +6,11 @@ They are all here, but for one that concerns the layers of the networks: `convol
 import ctypes
 import os
 import sys
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -21,7 +24,7 @@ class Engine:
     """Where and how a network is trained.
 
     Attributes:
-        device: the first GPU if PyTorch can use one, else the processor.
+        device: the first GPU if PyTorch can compute on it, else the processor.
         precision: of convolutions and matrix products; weights, loss and updates stay fp32.
 
     """
@@ -39,13 +42,13 @@ class Engine:
 def start_engine(precision: Literal["auto", "fp32", "bf16"]) -> Engine:
     """Choose device and precision, and prepare the process for training.
 
-    `auto` is fp32 on every processor, so that its numbers do not depend on whether one computes
-    bf16, and bf16 on a GPU that does.
+    A GPU that does not compute is passed over, with a warning. `auto` is fp32 on every processor,
+    so that its numbers do not depend on whether one computes bf16, and bf16 on a GPU that does.
 
     Raises UserError if bf16 is demanded of a processor that only emulates it: that works, but
     is many times slower than fp32.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = _find_device()
     native = _computes_bf16(device)
     if precision == "bf16" and not native:
         raise UserError(
@@ -61,6 +64,44 @@ def start_engine(precision: Literal["auto", "fp32", "bf16"]) -> Engine:
     if precision == "auto":
         precision = "bf16" if native and device.type == "cuda" else "fp32"
     return Engine(device, precision)
+
+
+def _find_device() -> torch.device:
+    """The first GPU, if a trial shows that it computes: PyTorch may have no code for its kind."""
+    reasons: list[Exception | Warning | str] = []
+    with warnings.catch_warnings(record=True) as told:  # PyTorch's own are of several lines
+        warnings.simplefilter("always")
+        try:
+            if torch.cuda.is_available():
+                torch.ones(2, device="cuda").add(1).sum().item()
+                return torch.device("cuda")
+        except Exception as error:  # noqa: BLE001 (drivers raise many kinds)
+            reasons.append(error)
+    reasons += [warning.message for warning in told]
+    if reasons:  # none: there is no GPU
+        _say_why_not(str(reasons[0]).strip().partition("\n")[0].rstrip("."))
+    return torch.device("cpu")
+
+
+@lru_cache  # once a process: each training of a stage asks for a device
+def _say_why_not(reason: str) -> None:
+    sentence = "PyTorch cannot compute on this machine's GPU, so that the processor is used"
+    warnings.warn(f"{sentence}: {reason}.", RuntimeWarning, stacklevel=3)
+
+
+@contextmanager
+def explained_out_of_memory() -> Iterator[None]:
+    """Say what to do about a GPU whose memory is full.
+
+    Raises UserError then.
+    """
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise UserError(
+            "The GPU's memory is full: take a smaller batch_size, end what else runs on it, or "
+            'train on the processor by CUDA_VISIBLE_DEVICES="".'
+        ) from error
 
 
 def flatten_parameters(network: nn.Module) -> nn.Parameter:

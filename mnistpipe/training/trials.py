@@ -19,7 +19,7 @@ from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.scores import Examples, Score, predict, score
 from mnistpipe.training.checkpoints import load_checkpoint, save_checkpoint
-from mnistpipe.training.engine import start_engine
+from mnistpipe.training.engine import explained_out_of_memory, start_engine
 from mnistpipe.training.loop import Epoch, Training, count_passes, fit
 from mnistpipe.training.progress import Progress
 from mnistpipe.training.recipe import Recipe
@@ -86,7 +86,7 @@ def run_trial(trial: Trial, split: Split) -> Result:
     if trial.parent not in (None, os.getpid()):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too, and ends us
     turn = trial.turn.taken(lambda: _end_with_parent(trial)) if trial.turn else nullcontext()
-    with turn:
+    with turn, explained_out_of_memory():
         return _train_and_score(trial, split)
 
 

@@ -3,6 +3,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Literal, NoReturn
 
@@ -14,7 +15,13 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.models import Classifier
 from mnistpipe.training import engine as engine_module
-from mnistpipe.training.engine import Engine, flatten_parameters, keep_freed_memory, start_engine
+from mnistpipe.training.engine import (
+    Engine,
+    explained_out_of_memory,
+    flatten_parameters,
+    keep_freed_memory,
+    start_engine,
+)
 from mnistpipe.training.loop import Training
 from mnistpipe.training.recipe import Recipe
 from tests.conftest import ROOT
@@ -23,7 +30,7 @@ NETWORKS = ("convnet", "net")
 
 
 def set_hardware(monkeypatch: pytest.MonkeyPatch, device: str, *, computes_bf16: bool) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: device == "cuda")
+    monkeypatch.setattr(engine_module, "_find_device", lambda: torch.device(device))
     monkeypatch.setattr(engine_module, "_computes_bf16", lambda _: computes_bf16)
 
 
@@ -93,6 +100,73 @@ def test_this_machine_has_an_engine() -> None:
     assert engine.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
     assert engine.precision in (("fp32", "bf16") if engine.device.type == "cuda" else ("fp32",))
     assert start_engine("fp32") == Engine(engine.device, "fp32")
+
+
+def test_a_gpu_that_does_not_compute_is_passed_over_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that PyTorch has no code for, or cannot start; this machine has no other kind."""
+    for number, kind in enumerate((RuntimeError, AssertionError)):
+        reason = f"CUDA error: no kernel image is available ({number})"
+
+        def fail(
+            *_: object, kind: type[Exception] = kind, reason: str = reason, **__: object
+        ) -> None:
+            raise kind(f"{reason}.\nCompile with TORCH_USE_CUDA_DSA.")
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch, "ones", fail)
+        with pytest.warns(RuntimeWarning) as caught:
+            engines = [start_engine("auto"), start_engine("auto")]
+        (sentence,) = [str(warning.message) for warning in caught]
+        assert sentence.endswith(f"GPU, so that the processor is used: {reason}.")
+        assert engines == [Engine(torch.device("cpu"), "fp32")] * 2
+
+
+def test_pytorchs_own_words_about_a_driver_become_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def is_available() -> bool:
+        warnings.warn("CUDA initialization: the driver is too old.\nUpdate it.", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    with pytest.warns(
+        RuntimeWarning, match=r"is used: CUDA initialization: the driver is too old.$"
+    ):
+        assert start_engine("auto").device.type == "cpu"
+
+
+def test_a_gpu_that_computes_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    ones = torch.ones
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", lambda n, **_: ones(n))
+    monkeypatch.setattr(engine_module, "_computes_bf16", lambda _: True)
+    assert start_engine("auto") == Engine(torch.device("cuda"), "bf16")
+
+
+def test_without_a_gpu_that_may_be_seen_nothing_is_said() -> None:
+    script = (
+        "from mnistpipe.training.engine import start_engine; print(start_engine('auto').device)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("cpu\n", "")
+
+
+def test_a_full_gpu_is_a_users_error_that_says_what_to_do() -> None:
+    with pytest.raises(UserError) as caught, explained_out_of_memory():
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+    assert str(caught.value) == (
+        "The GPU's memory is full: take a smaller batch_size, end what else runs on it, or "
+        'train on the processor by CUDA_VISIBLE_DEVICES="".'
+    )
 
 
 def test_autocast_computes_products_in_the_engines_precision() -> None:
