@@ -133,9 +133,9 @@ def _pool_row(
     """Windows of two rows of a map; the first of equal numbers counts."""
     for x in range(len(row)):
         a, b, c, d = upper[2 * x], upper[2 * x + 1], lower[2 * x], lower[2 * x + 1]
-        first = max(a, b)
-        second = max(c, d)
-        largest = max(first, second)
+        first = b if b > a else a  # noqa: FURB136 (`max` is compiled to a tenth more time)
+        second = d if d > c else c  # noqa: FURB136 (likewise)
+        largest = second if second > first else first  # noqa: FURB136 (likewise)
         first_place = np.int32(1) if b > a else np.int32(0)
         second_place = np.int32(3) if d > c else np.int32(2)
         row[x] = (largest if largest > 0 else np.float32(0)) * kept

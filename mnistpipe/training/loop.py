@@ -95,6 +95,10 @@ class Training:
             self._average.update_parameters(self.network)
         return loss
 
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return bool(self._weights.isfinite().all())
+
     def _loss_and_gradient(self, images: Tensor, labels: Tensor) -> Tensor:
         """Fill in the weights' gradient, and return the loss."""
         assert self._weights.grad is not None  # noqa: S101 (for the type checker)
@@ -152,12 +156,18 @@ def fit(
         on_batch: called with the number of images, views included, after each step.
 
     Raises:
-        UserError: if a loss is no longer a finite number, or if there are fewer than two examples.
+        UserError: if a loss or a weight is no longer a finite number, or if there are fewer than
+            two examples.
 
     """
     recipe = training.recipe
     for epoch in range(len(training.curve) + 1, recipe.epochs + 1):
         training_loss = _train_epoch(training, examples, epoch, on_batch)
+        if not training.is_finite():  # the compiled loops' ReLU turns NaN to zero
+            raise UserError(
+                f"Weights are no longer finite numbers after epoch {epoch}: "
+                "lr is probably too large for this optimizer."
+            )
         predictions = predict(training.result, validation.images)
         result = score(predictions.logits, validation.labels)
         if not math.isfinite(result.loss):

@@ -153,6 +153,15 @@ def test_a_diverging_run_stops_with_epoch_batch_and_cause(
         list(fit(training, examples, examples))
 
 
+def test_weights_that_are_no_numbers_stop_the_run_even_where_relu_hides_them(
+    recipe: Recipe, engine: Engine, examples: Examples
+) -> None:
+    training = Training(recipe, 1, engine)
+    torch.nn.init.constant_(training.network.conv1.weight, torch.nan)
+    with pytest.raises(UserError, match="lr is probably too large for this optimizer"):
+        list(fit(training, examples, examples))
+
+
 def test_a_validation_loss_that_is_no_number_stops_the_run(
     recipe: Recipe, engine: Engine, examples: Examples
 ) -> None:
