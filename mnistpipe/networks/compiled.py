@@ -25,7 +25,8 @@ inlined = njit(inline="always")  # for helpers that are called in an inner loop
 def compiled(*fastmath: str) -> Callable[[Loop], Loop]:
     """Compile a loop, and keep the result where there is a folder for it.
 
-    The loop takes a part's number and the number of parts, and does its share of the images.
+    One that `run` calls takes a part's number and the number of parts, and does its share of the
+    images.
 
     Args:
         fastmath: what LLVM may do with its sums: `contract` multiplies and adds in one instruction,

@@ -6,7 +6,7 @@ Arrays hold channels last and are contiguous; all channels of a place are worked
 import numpy as np
 from numpy import ndarray
 
-from mnistpipe.networks.compiled import compiled, run
+from mnistpipe.networks.compiled import compiled
 
 
 def pool_maps(maps: ndarray, window: int, kept: ndarray, output: ndarray, places: ndarray) -> None:
@@ -21,13 +21,11 @@ def pool_maps(maps: ndarray, window: int, kept: ndarray, output: ndarray, places
             bytes, likewise; the first of equal numbers counts.
 
     """
-    run(_pool, 1, (), (maps, window, kept, output, places))
+    _pool(maps, window, kept, output, places)
 
 
 @compiled("contract", "nnan")
 def _pool(
-    part: int,
-    n_parts: int,
     maps: ndarray,
     window: int,
     kept: ndarray,
@@ -35,7 +33,7 @@ def _pool(
     places: ndarray,
 ) -> None:
     n_images, height, width, n = output.shape
-    for i in range(part * n_images // n_parts, (part + 1) * n_images // n_parts):
+    for i in range(n_images):
         for y in range(height):
             for x in range(width):
                 best, best_place = output[i, y, x], places[i, y, x]

@@ -57,8 +57,7 @@ def convolve_winograd(image: ndarray, weight: Tensor, bias: ndarray, n_parts: in
         these = slice(start, start + n_at_once)
         run(_to_values, n_parts, (side, n_in), (image[these], values.numpy()))
         torch.bmm(values, kernel_values, out=products)
-        after = products.numpy(), bias, maps[these]
-        run(_from_values, 1, (n_out,), after)
+        _from_values((0,) * n_out, products.numpy(), bias, maps[these])
     return maps
 
 
@@ -146,8 +145,6 @@ def _to_values(
 
 @compiled("contract", "nsz", "nnan")
 def _from_values(
-    part: int,
-    n_parts: int,
     channels: tuple[int, ...],
     products: ndarray,
     bias: ndarray,
@@ -157,7 +154,7 @@ def _from_values(
     n, n_images, per_row = len(channels), len(maps), maps.shape[1] // TILE
     half = np.empty(TILE * _N * n, np.float32)
     row = np.empty(TILE * n, np.float32)
-    for i in range(part * n_images // n_parts, (part + 1) * n_images // n_parts):
+    for i in range(n_images):
         for y in range(per_row):
             for x in range(per_row):
                 tile = (i * per_row + y) * per_row + x

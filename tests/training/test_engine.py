@@ -102,6 +102,7 @@ def test_this_machine_has_an_engine() -> None:
     assert start_engine("fp32") == Engine(engine.device, "fp32")
 
 
+@pytest.mark.faults
 def test_a_gpu_that_does_not_compute_is_passed_over_with_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -160,6 +161,7 @@ def test_without_a_gpu_that_may_be_seen_nothing_is_said() -> None:
     assert (done.stdout, done.stderr) == ("cpu\n", "")
 
 
+@pytest.mark.faults
 def test_a_full_gpu_is_a_users_error_that_says_what_to_do() -> None:
     with pytest.raises(UserError) as caught, explained_out_of_memory():
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
