@@ -1,0 +1,1 @@
+"""From any picture of a digit to one like MNIST's."""
