@@ -7,16 +7,25 @@ from PIL import Image
 from scipy import ndimage
 
 from mnistpipe.files.errors import UserError
+from mnistpipe.images.rules import main_parts, without_rules
 
 LONGEST = 480  # pixels of a side that are looked at; a photograph has more than are needed
 FAINTEST = 20  # grey levels by which ink differs from paper at least
 ABOVE_NOISE = 6.0  # standard deviations of the paper by which it does
+EVEN = 24  # grey levels by which even paper differs from place to place at most
+DOUBT = 0.25  # share that most of it exceeds the half by, for a clear answer
+SMALLEST_PAGE = 0.1  # share of a picture from which on a sheet in it can be the page
 LIGHTEST = 0.4  # share of the full ink's contrast from which on a pixel is ink
-_EVERYWHERE = np.ones((3, 3), dtype=bool)  # neighbours, the diagonal ones, too
+
+_AROUND = np.ones((3, 3), dtype=bool)  # a pixel and its neighbours, the diagonal ones, too
 
 
 class EmptyImageError(UserError):
     """Nothing is drawn in a picture."""
+
+    def __init__(self) -> None:
+        """Its text may follow the picture's name."""
+        super().__init__("is empty: nothing is drawn there.")
 
 
 def find_ink(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "a b"]:
@@ -24,14 +33,22 @@ def find_ink(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "a b"]:
 
     Raises EmptyImageError if there is none.
     """
-    ink = _contrast(_shrunk(grey))
-    digit = _main_parts(_without_rules(ink > LIGHTEST))
+    shrunk = _shrunk(grey)
+    light = _light_on_dark(shrunk)
+    page = _page(light)
+    contrast = _contrast(light if page is None else _light_on_dark(page))
+    digit = main_parts(without_rules(contrast, LIGHTEST))
     if not digit.any():
-        raise EmptyImageError("Nothing is drawn in the image.")
-    near = ndimage.binary_dilation(digit, _EVERYWHERE, iterations=2)
-    rows, columns = ndimage.find_objects((near & (ink > LIGHTEST / 3)).astype(np.uint8))[0]
-    box: Float32[ndarray, "a b"] = (ink * near)[rows, columns]
+        raise EmptyImageError
+    if shrunk is not grey and page is None and _longest(digit) < LONGEST / 8:
+        return find_ink(_closer(grey, digit))
+    near = ndimage.binary_dilation(digit, _AROUND, iterations=2)
+    box: Float32[ndarray, "a b"] = (contrast * near)[_box(near & (contrast > LIGHTEST / 3))]
     return box
+
+
+def _longest(mask: Bool[ndarray, "h w"]) -> int:
+    return max(side.stop - side.start for side in _box(mask))
 
 
 def _shrunk(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
@@ -42,48 +59,99 @@ def _shrunk(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
     return np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
 
 
-def _contrast(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
-    """Difference to the paper, 1 for full ink, whichever of both is the lighter one."""
+def _box(mask: Bool[ndarray, "h w"]) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _closer(grey: UInt8[ndarray, "h w"], digit: Bool[ndarray, "a b"]) -> UInt8[ndarray, "c d"]:
+    """A part of the picture around the digit that was found in the shrunk one."""
+    scale = max(grey.shape) / LONGEST
+    box = _box(digit)
+    margin = max(side.stop - side.start for side in box) / 2
+    rows, columns = (
+        slice(max(0, int((side.start - margin) * scale)), int((side.stop + margin) * scale))
+        for side in box
+    )
+    return grey[rows, columns]
+
+
+def _light_on_dark(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
+    """Inverted if the paper is light.
+
+    It is what most of the picture and of its margins are. If these leave a doubt, as a shadow on
+    light paper does, ink is what differs most from its surroundings.
+    """
     levels = grey.astype(np.float32)
-    border = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
-    middle = (levels.max() + levels.min()) / 2
-    if np.mean(border > middle) + np.mean(levels > middle) > 1:  # most is light: so is the paper
-        levels = 255 - levels
-    levels -= _paper(levels)
-    paper = np.median(levels)
-    noise = 1.4826 * np.median(np.abs(levels - paper))  # the standard deviation, had it no ink
-    levels -= paper
-    n_full = max(1, levels.size // 500)
-    full = np.partition(levels.ravel(), -n_full)[-n_full:].mean()
+    light = levels > (levels.max() + levels.min()) / 2
+    margin = 1 + max(light.shape) // 16
+    inside = light[margin:-margin, margin:-margin]
+    n_margin = max(1, light.size - inside.size)
+    share = ((light.sum() - inside.sum()) / n_margin + light.mean()) / 2
+    if abs(share - 0.5) < DOUBT:
+        detail = levels - ndimage.uniform_filter(levels, max(light.shape) // 4)
+        skewness = np.mean(detail**3) / max(np.mean(detail**2), 1) ** 1.5
+        if abs(skewness) > 1:
+            return levels if skewness > 0 else 255 - levels
+    return 255 - levels if share > 0.5 else levels  # noqa: PLR2004 (half of it)
+
+
+def _page(levels: Float32[ndarray, "h w"]) -> UInt8[ndarray, "a b"] | None:
+    """A light sheet on a dark ground, with a digit on it, cut out; None if there is none."""
+    light = levels > (levels.max() + levels.min()) / 2
+    if light.mean() < SMALLEST_PAGE:
+        return None
+    parts, n_parts = ndimage.label(light)
+    largest = 1 + int(np.argmax(np.bincount(parts.ravel(), minlength=2)[1:]))
+    sheet = ndimage.binary_fill_holes(parts == largest)
+    box = _box(sheet)
+    drawn = 1 - np.mean(light[sheet])
+    if (
+        sheet.mean() < SMALLEST_PAGE
+        or sheet[box].shape[0] == light.shape[0]  # half of the picture, the rest is in shadow
+        or sheet[box].shape[1] == light.shape[1]
+        or sheet[box].mean() < 0.82  # less of its box than a rectangle's, somewhat turned
+        or not 0.001 < drawn < 0.25  # as much of it as a digit takes
+    ):
+        return None
+    sheet = ndimage.binary_erosion(sheet, _AROUND, iterations=3)
+    page = np.where(sheet, levels, np.median(levels[sheet]))[box]
+    return page.astype(np.uint8)
+
+
+def _contrast(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
+    """Difference of light ink to dark paper, 1 for full ink."""
+    levels = levels - _paper(levels)
+    n_full = max(9, levels.size // 2000)
+    full = np.sort(levels, axis=None)[-n_full:].mean()
+    paper = levels[levels < full / 2]
+    noise = 1.4826 * np.median(np.abs(paper - np.median(paper)))  # as a standard deviation
     if full < max(FAINTEST, ABOVE_NOISE * noise):
-        raise EmptyImageError("Nothing is drawn in the image.")
+        raise EmptyImageError
     contrast: Float32[ndarray, "h w"] = np.clip(levels / full, 0, 1)
     return contrast
 
 
-def _paper(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
-    """Grey levels of dark paper under light ink: what is left where ink is narrow."""
+def _paper(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"] | np.float32:
+    """Grey levels of dark paper under light ink: what is left where ink is narrow.
+
+    Even paper has one level, however broad the strokes are.
+    """
     height, width = levels.shape
     step = max(1, max(height, width) // 96)
     small = ndimage.uniform_filter(levels, step)[step // 2 :: step, step // 2 :: step]
-    size = max(3, max(small.shape) // 2)
-    opened = ndimage.grey_opening(small, size=(size, size), mode="nearest")
-    smooth = ndimage.uniform_filter(opened, size // 2 + 1, mode="nearest")
-    resized = Image.fromarray(smooth).resize((width, height), Image.Resampling.BILINEAR)
+    broad = _opened(small, 2)
+    if np.ptp(broad) < EVEN:
+        return np.float32(
+            np.bincount(levels[levels < broad.max() + EVEN].astype(np.uint8)).argmax()
+        )
+    resized = Image.fromarray(_opened(small, 5)).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.float32)
 
 
-def _without_rules(ink: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
-    return ink
-
-
-def _main_parts(ink: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
-    """Without specks, and what lies far from the largest part."""
-    parts, n_parts = ndimage.label(ink, _EVERYWHERE)
-    if n_parts < 2:  # noqa: PLR2004 (nothing to choose from)
-        return ink
-    boxes = ndimage.find_objects(parts)
-    extent = np.array([max(s.stop - s.start for s in box) for box in boxes])
-    kept = extent >= 0.25 * extent.max()
-    main: Bool[ndarray, "h w"] = np.concatenate([[False], kept])[parts]
-    return main
+def _opened(small: Float32[ndarray, "h w"], part: int) -> Float32[ndarray, "h w"]:
+    """Without what is narrower than this part of the picture."""
+    size = max(3, max(small.shape) // part)
+    opened = ndimage.grey_opening(small, size=(size, size), mode="nearest")
+    smooth: Float32[ndarray, "h w"] = ndimage.uniform_filter(opened, size // 3 + 1, mode="nearest")
+    return smooth
