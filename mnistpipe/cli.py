@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Shaped
 from numpy import ndarray
 
 from mnistpipe.files.errors import UserError
@@ -72,7 +72,7 @@ def compare_revisions(before: str, after: str | None) -> str:
 
 def _predictions(
     revision: str | None,
-) -> dict[str, tuple[Int64[ndarray, " n"], Int64[ndarray, " n"]]]:
+) -> dict[str, tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]]:
     """Labels and predictions of each run in a revision, or in the working tree."""
     if revision is None:
         texts = {
@@ -92,7 +92,7 @@ def _predictions(
     return {name: _parse(name, text) for name, text in texts.items()}
 
 
-def _parse(name: str, text: str) -> tuple[Int64[ndarray, " n"], Int64[ndarray, " n"]]:
+def _parse(name: str, text: str) -> tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]:
     file, advice = f"{predictions_file(name)}", "name another revision."
     labels, predicted = parse_predictions(text, file, advice)
     if len(labels) == 0:

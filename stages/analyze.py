@@ -28,6 +28,7 @@ from mnistpipe.scoring.scores import predict_arrays
 from mnistpipe.training.plan import BEST_STAGE
 
 PLOTS = Path("plots/analyze")
+MOST_QUERIES = 20  # a figure of a hundred rows would be read by nobody
 
 
 def main() -> None:
@@ -35,38 +36,40 @@ def main() -> None:
     section = read_section("analyze", Analyze)
     split = read_split()
     test = split.test
-    network = read_model(Path(f"models/{BEST_STAGE}.safetensors"), "net", split.title)
+    network = read_model(
+        Path(f"models/{BEST_STAGE}.safetensors"), "net", split.title, split.classes
+    )
     logits, features = predict_arrays(network, test.images)
     predicted = logits.argmax(axis=1)
-    dataset = split.title
+    dataset, names = split.title, split.classes
 
     # Everything is computed before anything is written: a parameter that does not fit the data
     # leaves the old files as they are.
     mistakes = find_mistakes(logits, test.labels)
     kernels = network.conv1.weight.detach().numpy()
-    counts = count_confusions(test.labels, predicted)
+    counts = count_confusions(test.labels, predicted, len(names))
     neighbours = find_neighbours(features, section.neighbours)
     share = same_class_share(neighbours, test.labels)
-    queries = pick_queries(test.labels, section.seed)
+    queries = pick_queries(test.labels, MOST_QUERIES, section.seed)
     embedded = embed(features, section.perplexity, section.seed)
 
     write_npz(
         Path("data/test-features.npz"),
         {"logits": logits, "features": features, "labels": test.labels},
     )
-    write_predictions(PLOTS / "confusion.csv", test.labels, predicted)
+    write_predictions(PLOTS / "confusion.csv", test.labels, predicted, names)
     figures = {
-        "mistakes": draw_mistakes(test, mistakes, section.mistakes, dataset),
+        "mistakes": draw_mistakes(test, mistakes, section.mistakes, names, dataset),
         "kernels": draw_kernels(kernels, dataset),
-        "confusion": draw_confusion(counts, dataset, normalise=False),
-        "confusion-normalised": draw_confusion(counts, dataset, normalise=True),
-        "t-sne": draw_embedding(embedded, test.labels, dataset),
-        "neighbours": draw_neighbours(test, queries, neighbours, dataset, share=share),
+        "confusion": draw_confusion(counts, names, dataset, normalise=False),
+        "confusion-normalised": draw_confusion(counts, names, dataset, normalise=True),
+        "t-sne": draw_embedding(embedded, test.labels, names, dataset),
+        "neighbours": draw_neighbours(test, queries, neighbours, names, dataset, share=share),
     }
     for name, figure in figures.items():
         write_figure(PLOTS / f"{name}.png", figure)
 
-    classes = score_classes(test.labels, predicted)
+    scores = score_classes(test.labels, predicted, len(names))
     write_json(
         Path("metrics/analyze.json"),
         {
@@ -75,6 +78,6 @@ def main() -> None:
             "mistakes": len(mistakes.indices),
             "confusion_diagonal": int(counts.trace()),
             "neighbours": {"count": section.neighbours, "same_class_share": share},
-            "classes": {f"class-{number}": scores for number, scores in enumerate(classes)},
+            "classes": {f"class-{name}": score for name, score in zip(names, scores, strict=True)},
         },
     )

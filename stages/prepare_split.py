@@ -16,7 +16,15 @@ def main() -> None:
     """Write the arrays that all later stages read, and their sizes."""
     section = read_section("prepare-split", PrepareSplit)
     raw = load_raw(RAW)
-    split = split_dataset(raw.title, raw.train, raw.test, section.validation_fraction, section.seed)
+    split = split_dataset(
+        raw.title,
+        raw.classes,
+        raw.train,
+        raw.test,
+        section.validation_fraction,
+        section.seed,
+        raw.validation,
+    )
     write_split(SPLIT_FILE, split)
     sizes = {
         "train": len(split.train),
@@ -24,5 +32,6 @@ def main() -> None:
         "test": len(split.test),
         "distinct": len(np.unique(split.train_indices)),
     }
-    write_json(Path("metrics/prepare-split.json"), {"dataset": split.title, **sizes})
+    notes = {"notes": "; ".join(raw.notes)} if raw.notes else {}
+    write_json(Path("metrics/prepare-split.json"), {"dataset": split.title, **sizes, **notes})
     print(f"{split.title}: {sizes}")

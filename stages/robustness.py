@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor
 
+from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_figure, write_json
 from mnistpipe.files.errors import UserError
@@ -37,7 +38,7 @@ def main() -> None:
     names = {stage: network for network, pair in PAIRS.items() for stage in pair}
     names |= dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
     split = read_split()
-    networks = {stage: _read(stage, network, split.title) for stage, network in names.items()}
+    networks = {stage: _read(stage, network, split) for stage, network in names.items()}
     keep_freed_memory()
 
     def classify(pixels: Float[Tensor, "n 1 28 28"]) -> dict[str, Int64[ndarray, " n"]]:
@@ -69,7 +70,7 @@ def main() -> None:
     )
 
 
-def _read(stage: str, network: str, dataset: str) -> Classifier:
+def _read(stage: str, network: str, split: Split) -> Classifier:
     path = Path(f"models/{stage}.safetensors")
     if not path.exists():
         raise UserError(
@@ -77,4 +78,5 @@ def _read(stage: str, network: str, dataset: str) -> Classifier:
             f"robustness in dvc.yaml if it is not there, and run: dvc repro"
         )
     # In the memory format of training, which takes half of the time.
-    return read_model(path, network, dataset).to(memory_format=torch.channels_last)
+    rebuilt = read_model(path, network, split.title, split.classes)
+    return rebuilt.to(memory_format=torch.channels_last)

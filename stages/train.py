@@ -29,9 +29,11 @@ def main(stage: str) -> None:
     write_model(
         Path(f"models/{stage}.safetensors"),
         first.network,
-        ModelCard(recipe.network, recipe.dropout, split.title, PIXEL_MEAN, PIXEL_STD),
+        ModelCard(
+            recipe.network, recipe.dropout, split.title, split.classes, PIXEL_MEAN, PIXEL_STD
+        ),
     )
-    write_predictions(predictions_file(stage), split.test.labels, first.predicted)
+    write_predictions(predictions_file(stage), split.test.labels, first.predicted, split.classes)
     by_seed = dict(zip(wanted.seeds, results, strict=True))
     write_json(
         Path(f"metrics/{stage}.json"),

@@ -40,6 +40,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
+TEN = tuple("0123456789")  # the names of MNIST's classes
 PARAMS_FILE = ROOT / "tests" / "params.yaml"  # the write-up's study, whatever a branch changes
 
 
@@ -95,6 +96,7 @@ def split() -> Split:
     labels = np.arange(250) % 10
     return split_dataset(
         "random",
+        TEN,
         Labelled(images[:200], labels[:200]),
         Labelled(images[200:], labels[200:]),
         validation_fraction=0.15,

@@ -120,7 +120,7 @@ def _warm_up() -> None:
     for stage in ("train-convnet", "train-net-augmented"):
         recipe = params.training_run(stage).recipe
         recipe = recipe.model_copy(update={"epochs": 1, "min_steps": 0})
-        list(fit(Training(recipe, 1, start_engine("fp32")), examples, examples))
+        list(fit(Training(recipe, 1, start_engine("fp32"), 10), examples, examples))
 
 
 def _be(process: Callable[[], None], connection: socket.socket | None) -> None:

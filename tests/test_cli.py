@@ -1,4 +1,5 @@
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)  # noqa: S607
 
 
-def write_predictions(folder: Path, name: str, rows: list[tuple[int, int]]) -> None:
+def write_predictions(folder: Path, name: str, rows: Sequence[tuple[object, object]]) -> None:
     path = folder / "plots" / "predictions" / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = ["actual,predicted", *(f"{actual},{predicted}" for actual, predicted in rows)]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture
@@ -68,6 +69,17 @@ def test_a_table_that_is_no_text_is_named(repo: Path) -> None:
     (repo / "plots/predictions/train-net.csv").write_bytes(b"actual,predicted\n\xff,1\n")
     with pytest.raises(UserError, match=r"train-net\.csv"):
         compare_revisions("before", None)
+
+
+def test_classes_have_any_names(repo: Path) -> None:
+    names = ['"a, ""b"""', "Größe", "NA", "お"]
+    for message, n_right in (("first", 1), ("second", 4)):
+        predicted = [name if i < n_right else names[0] for i, name in enumerate(names)]
+        write_predictions(repo, "train-net", list(zip(names, predicted, strict=True)))
+        git(repo, "commit", "--all", "--message", message)
+    row = row_of(compare_revisions("HEAD~1", "HEAD"), "train-net")
+    assert row[:4] == ["25.00%", "100.00%", "3", "0"]
+    assert row_of(compare_revisions("HEAD~1", None), "train-net") == row
 
 
 @pytest.mark.usefixtures("repo")

@@ -40,9 +40,10 @@ for network, views, precision in itertools.product(("convnet", "net"), view_sets
         update={"network": network, "views": views, "epochs": 1, "batch_size": 8, "min_steps": 0}
     )
     # Where the stages refuse to emulate bf16, for its slowness, the engine itself does not.
-    training = Training(recipe, 1, Engine(torch.device("cpu"), precision))
+    training = Training(recipe, 1, Engine(torch.device("cpu"), precision), 10)
     list(fit(training, examples, examples))
-    write_model(path, training.result, ModelCard(network, 0.5, "random", 0.1307, 0.3081))
+    card = ModelCard(network, 0.5, "random", tuple("0123456789"), 0.1307, 0.3081)
+    write_model(path, training.result, card)
     names = [view.name for view in views]
     print(network, *names, precision, hashlib.sha256(path.read_bytes()).hexdigest())
 """

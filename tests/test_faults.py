@@ -25,7 +25,7 @@ from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.training.checkpoints import CHECKPOINTS
 from mnistpipe.training.plan import TRAIN_STAGES
 from stages.__main__ import STOPPED
-from tests.conftest import PARAMS_FILE, ROOT
+from tests.conftest import PARAMS_FILE, ROOT, TEN
 from tests.crash import HALF_A_WRITE
 from tests.forks import Ended, Forks, end, lives, start, wait_until
 
@@ -45,7 +45,7 @@ def make_folder(folder: Path, **recipe: object) -> Path:
     images = generator.integers(0, 256, (90, 28, 28), dtype=np.uint8)
     labels = np.arange(90) % 10
     train, test = Labelled(images[:70], labels[:70]), Labelled(images[70:], labels[70:])
-    write_split(folder / SPLIT_FILE, split_dataset("random", train, test, 0.15, seed=0))
+    write_split(folder / SPLIT_FILE, split_dataset("random", TEN, train, test, 0.15, seed=0))
     change_params(folder, PARAMS_FILE, epochs=N_EPOCHS, batch_size=8, **recipe)
     return folder
 

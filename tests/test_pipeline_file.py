@@ -18,7 +18,7 @@ from mnistpipe.study import load_params
 from mnistpipe.training.plan import BEST_STAGE, SWEEP, TRAIN_STAGES, read_training_run
 from stages import __main__ as entry
 from stages import code
-from tests.conftest import ROOT
+from tests.conftest import PARAMS_FILE, ROOT, tracked_files
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES: dict[str, dict[str, Any]] = {
@@ -351,13 +351,19 @@ def test_no_stage_after_prepare_split_reads_the_raw_files() -> None:
 
 
 def test_every_file_that_is_read_is_written_by_an_earlier_stage() -> None:
-    written = {"mnistpipe", "stages"}  # by us
+    written = {"mnistpipe", "stages", "${data.folder}"}  # by us, or by the user
     for name, stage in STAGES.items():
         assert not set(stage["deps"]) - written, name
         keys = KEYS[name][1] if name in KEYS else [""]
         written |= {
             re.sub(r"\$\{(key|item)\}", key, out) for out in outputs_of(stage) for key in keys
         }
+
+
+def test_a_changed_image_of_ones_own_is_seen_and_its_folder_is_there_by_default() -> None:
+    assert "${data.folder}" in STAGES["fetch-data"]["deps"]
+    default = load_params(PARAMS_FILE).data.folder
+    assert f"{default}/README.md" in tracked_files()  # or DVC would miss the folder in a clone
 
 
 def test_the_best_model_is_named_as_an_artifact() -> None:

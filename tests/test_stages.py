@@ -31,7 +31,7 @@ from mnistpipe.robustness.perturb import perturb
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
 from mnistpipe.training.plan import BEST_STAGE, PAIRS, TRAIN_STAGES
 from stages.__main__ import STOPPED
-from tests.conftest import PARAMS_FILE, ROOT
+from tests.conftest import PARAMS_FILE, ROOT, TEN
 from tests.forks import ENVIRONMENT, Ended, Forks, end, start, wait_until
 
 pytestmark = pytest.mark.slow
@@ -79,6 +79,7 @@ def small() -> Split:
     raw = load_digits()
     return split_dataset(
         raw.title,
+        raw.classes,
         Labelled(raw.train.images[:200], raw.train.labels[:200]),
         Labelled(raw.test.images[:50], raw.test.labels[:50]),
         validation_fraction=0.15,
@@ -420,7 +421,7 @@ def test_the_points_of_a_learning_curve_are_of_one_data_set(forks: Forks, folder
 def test_another_network_than_the_best_is_not_analysed(
     forks: Forks, folder: Path, small: Split
 ) -> None:
-    card = ModelCard("convnet", 0.5, small.title, PIXEL_MEAN, PIXEL_STD)
+    card = ModelCard("convnet", 0.5, small.title, TEN, PIXEL_MEAN, PIXEL_STD)
     write_model(folder / f"models/{BEST_STAGE}.safetensors", ConvNet(), card)
     before = contents(folder)
     ended = forks.run(folder, "analyze")
@@ -434,7 +435,7 @@ def write_networks(folder: Path, dataset: str) -> dict[str, str]:
     networks |= dict.fromkeys([*POINTS, *OTHER_POINTS], "net")
     torch.manual_seed(0)
     for stage, network in networks.items():
-        card = ModelCard(network, 0.5, dataset, PIXEL_MEAN, PIXEL_STD)
+        card = ModelCard(network, 0.5, dataset, TEN, PIXEL_MEAN, PIXEL_STD)
         write_model(folder / f"models/{stage}.safetensors", NETWORKS[network](), card)
     return networks
 
@@ -485,7 +486,7 @@ def test_robustness_is_what_the_library_says_of_the_test_images(
         for row in rows
         if row["stage"] == "train-convnet"
     }
-    network = read_model(path, "convnet", small.title)
+    network = read_model(path, "convnet", small.title, TEN)
     pixels, labels = to_pixels(torch.from_numpy(small.test.images)), small.test.labels
     assert errors == {
         condition: int((predict(network, images, 50).labels.numpy() != labels).sum())

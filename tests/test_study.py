@@ -97,7 +97,12 @@ def test_the_write_ups_study_has_its_recipes() -> None:
     }
     assert params.learning_curve.model_dump() == {"bootstrap": 1000, "seed": 0}
     assert params.prepare_split.model_dump() == {"validation_fraction": 0.15, "seed": 0}
-    assert params.data.model_dump() == {"dataset": "mnist", "fallback": "digits"}
+    assert params.data.model_dump() == {
+        "dataset": "mnist",
+        "fallback": "digits",
+        "folder": "data/images",
+        "prepare": "resize",
+    }
 
 
 def test_nothing_read_can_be_changed_afterwards() -> None:
@@ -126,11 +131,13 @@ def test_the_whole_file_has_what_each_section_says_alone() -> None:
         (
             ": mnist ",
             ": cifar ",
-            "data.dataset should be 'mnist', 'fashion-mnist', 'kmnist', "
-            "'emnist-digits', 'emnist-letters', 'emnist-balanced' or 'digits', not 'cifar'",
+            "data.dataset should be 'mnist', 'fashion-mnist', 'kmnist', 'emnist-digits', "
+            "'emnist-letters', 'emnist-balanced', 'digits' or 'folder', not 'cifar'",
         ),
         (": digits ", ": mnist ", "data.fallback should be 'digits' or null, not 'mnist'"),
         ("  fallback: digits ", "# ", "data.fallback is missing"),
+        ("folder: data/images", "folder: null", "data.folder should be"),
+        ("prepare: resize", "prepare: crop", "data.prepare should be 'resize' or 'mnist', not"),
         # the split
         ("  seed: 0\n", "", "prepare-split.seed is missing"),
         ("seed: 0", "seed: -1", "prepare-split.seed should be greater than or equal to 0, not -1"),

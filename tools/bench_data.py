@@ -45,7 +45,9 @@ def _training_examples(folder: Path) -> tuple[str, Labelled]:
         digits = load_digits()
         return digits.title, digits.train
     section = load_params().prepare_split
-    split = split_dataset(raw.title, raw.train, raw.test, section.validation_fraction, section.seed)
+    split = split_dataset(
+        raw.title, raw.classes, raw.train, raw.test, section.validation_fraction, section.seed
+    )
     return split.title, split.train
 
 

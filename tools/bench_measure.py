@@ -26,6 +26,8 @@ from mnistpipe.training.recipe import Recipe
 
 Side = Literal["ours", "reference", "example"]  # ours, the plain loop, PyTorch's example
 
+N_CLASSES = 10  # of MNIST, and of the digits in its place
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -98,7 +100,7 @@ def measure(
         network = plain_network(recipe)
     else:
         epochs = start_training(recipe, chosen, engine)
-        network = build_network(recipe.network, recipe.dropout)
+        network = build_network(recipe.network, recipe.dropout, N_CLASSES)
     next(epochs)
     start_s = time.perf_counter()
     next(epochs)
@@ -128,7 +130,7 @@ def read_examples(file: Path, n_images: int, engine: Engine) -> Examples:
 def start_training(recipe: Recipe, examples: Examples, engine: Engine) -> Iterator[object]:
     """Our side: each step trains an epoch."""
     few = Examples(examples.images[:10], examples.labels[:10])  # next to no validation
-    return fit(Training(recipe, 1, engine), examples, few)
+    return fit(Training(recipe, 1, engine, N_CLASSES), examples, few)
 
 
 def _peak_bytes() -> int:

@@ -126,11 +126,14 @@ def _validation_error(
     engine = start_engine(recipe.precision)
     examples, validation = (
         Examples.on(engine.device, part)
-        for part in (subset(split.train, fraction, seed, "--fraction"), split.validation)
+        for part in (
+            subset(split.train, split.classes, fraction, seed, "--fraction"),
+            split.validation,
+        )
     )
     error = 1.0
     try:
-        for epoch in fit(Training(recipe, seed, engine), examples, validation):
+        for epoch in fit(Training(recipe, seed, engine, len(split.classes)), examples, validation):
             error = 1 - epoch.validation_accuracy
             trial.report(error, epoch.epoch)
             if trial.should_prune():

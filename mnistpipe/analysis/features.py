@@ -9,7 +9,6 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.neighbors import NearestNeighbors
 
-from mnistpipe.data.split import N_CLASSES
 from mnistpipe.files.errors import UserError
 
 
@@ -43,7 +42,7 @@ class Neighbours:
     distances: Float[ndarray, "n k"]
 
 
-def find_mistakes(logits: Float[ndarray, "n 10"], labels: Int64[ndarray, " n"]) -> Mistakes:
+def find_mistakes(logits: Float[ndarray, "n c"], labels: Int64[ndarray, " n"]) -> Mistakes:
     """All images whose most probable class is not their label."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     probabilities = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
@@ -55,22 +54,22 @@ def find_mistakes(logits: Float[ndarray, "n 10"], labels: Int64[ndarray, " n"]) 
 
 
 def count_confusions(
-    labels: Int64[ndarray, " n"], predicted: Int64[ndarray, " n"]
-) -> Int[ndarray, "10 10"]:
+    labels: Int64[ndarray, " n"], predicted: Int64[ndarray, " n"], n_classes: int
+) -> Int[ndarray, "c c"]:
     """How many images of each class (row) were given each class (column)."""
-    counts: Int[ndarray, "10 10"] = confusion_matrix(labels, predicted, labels=range(N_CLASSES))
+    counts: Int[ndarray, "c c"] = confusion_matrix(labels, predicted, labels=range(n_classes))
     return counts
 
 
 def score_classes(
-    labels: Int64[ndarray, " n"], predicted: Int64[ndarray, " n"]
+    labels: Int64[ndarray, " n"], predicted: Int64[ndarray, " n"], n_classes: int
 ) -> list[dict[str, float]]:
     """Precision, recall, F1 and number of images of each class.
 
     The precision of a class that was never predicted counts as 0.
     """
     columns = precision_recall_fscore_support(
-        labels, predicted, labels=range(N_CLASSES), zero_division=0.0
+        labels, predicted, labels=range(n_classes), zero_division=0.0
     )
     names = ("precision", "recall", "f1")
     return [
@@ -99,12 +98,13 @@ def same_class_share(neighbours: Neighbours, labels: Int64[ndarray, " n"]) -> fl
     return float((labels[neighbours.indices] == labels[:, np.newaxis]).mean())
 
 
-def pick_queries(labels: Int64[ndarray, " n"], seed: int) -> Int64[ndarray, " q"]:
-    """One image of each class that occurs, drawn at random."""
+def pick_queries(labels: Int64[ndarray, " n"], most: int, seed: int) -> Int64[ndarray, " q"]:
+    """One image of each class that occurs, drawn at random, or of as many classes as are shown."""
     generator = np.random.default_rng(seed)
-    return np.array(
-        [generator.choice(np.flatnonzero(labels == number)) for number in np.unique(labels)]
-    )
+    numbers = np.unique(labels)
+    if len(numbers) > most:
+        numbers = np.sort(generator.choice(numbers, most, replace=False))
+    return np.array([generator.choice(np.flatnonzero(labels == number)) for number in numbers])
 
 
 def embed(features: Float[ndarray, "n f"], perplexity: float, seed: int) -> Float[ndarray, "n 2"]:

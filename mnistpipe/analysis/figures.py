@@ -1,6 +1,7 @@
 """What the best network learned, as figures."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, Int64, UInt8
@@ -11,15 +12,32 @@ from numpy import ndarray
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
 from mnistpipe.data.split import Labelled
-from mnistpipe.files.figure_style import CLASS_COLOURS, INK, SHARES, SIGNED, TEST_COLOUR
+from mnistpipe.files.figure_style import (
+    CLASS_COLOURS,
+    CLASS_MARKERS,
+    INK,
+    SHARES,
+    SIGNED,
+    TEST_COLOUR,
+    name_classes,
+)
+
+_LETTER = 0.0077  # inches that a letter takes, on average, for each point of the font's size
 
 
-def draw_mistakes(test: Labelled, mistakes: Mistakes, count: int, dataset: str) -> Figure:
+def draw_mistakes(
+    test: Labelled, mistakes: Mistakes, count: int, classes: Sequence[str], dataset: str
+) -> Figure:
     """The most confident mistakes: each image with label, prediction and confidence."""
+    names = name_classes(classes)
+    longest = max(map(len, names))
     count = min(count, len(mistakes.indices))
     columns = 5
     rows = max(1, -(-count // columns))
-    figure = Figure(figsize=(1.5 * columns, 1.75 * rows + 0.5), layout="constrained")
+    # Two names that are longer than a digit have a line each.
+    between, height = (", ", 1.75) if longest <= 2 else ("\n", 1.9)  # noqa: PLR2004
+    width = max(1.5, 8 * _LETTER * (len("taken for ") + longest))
+    figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
     figure.suptitle(
         f"{dataset}: {count} of {len(mistakes.indices)} mistakes, the most confident first"
     )
@@ -31,7 +49,8 @@ def draw_mistakes(test: Labelled, mistakes: Mistakes, count: int, dataset: str) 
     ):
         _show_image(cell, test.images[index])
         cell.set_title(
-            f"true {test.labels[index]}, taken for {predicted}\n({_percent(confidence)})",
+            f"true {names[test.labels[index]]}{between}taken for {names[predicted]}\n"
+            f"({_percent(confidence)})",
             fontsize=8,
         )
     return figure
@@ -54,9 +73,19 @@ def draw_kernels(kernels: Float[ndarray, "k 1 h w"], dataset: str) -> Figure:
     return figure
 
 
-def draw_confusion(counts: Int[ndarray, "10 10"], dataset: str, *, normalise: bool) -> Figure:
+def draw_confusion(
+    counts: Int[ndarray, "c c"], classes: Sequence[str], dataset: str, *, normalise: bool
+) -> Figure:
     """The confusion matrix as counts, or each row as shares of its class."""
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    names = name_classes(classes)
+    longest = max(map(len, names))
+    few = len(names) <= 10  # noqa: PLR2004
+    side = 5.6 if few else 0.3 * len(names) + 1.5
+    width = 6.4 if few else 1.15 * side
+    size, cell_size = (10, 7.5) if few else (8, 5.5)
+    room = (longest - 1) * size * _LETTER  # for names on an axis, beside a digit's
+    is_upright = longest > 3  # noqa: PLR2004
+    figure = Figure(figsize=(width + room, side + room * is_upright), layout="constrained")
     axes = figure.subplots()
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
@@ -69,15 +98,15 @@ def draw_confusion(counts: Int[ndarray, "10 10"], dataset: str, *, normalise: bo
                 continue
             text = f"{shares[row, column]:.3f}" if normalise else str(counts[row, column])
             colour = "white" if np.sqrt(shares[row, column]) > 0.55 else "black"  # noqa: PLR2004
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7.5)
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=cell_size)
     bar = figure.colorbar(picture, ax=axes, label="share of the true class (square-root scale)")
     ticks = (0, 0.01, 0.1, 0.25, 0.5, 1)
     bar.set_ticks([math.sqrt(share) for share in ticks], labels=[f"{share:g}" for share in ticks])
+    axes.set_xticks(range(len(names)), names, fontsize=size, rotation=90 * is_upright)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
     kind = "rows sum to one" if normalise else "numbers of images"
     right = int(np.trace(counts))
     axes.set(
-        xticks=range(len(counts)),
-        yticks=range(len(counts)),
         xlabel="predicted class",
         ylabel="true class",
         title=f"{right:,} of {counts.sum():,} test images right ({kind})\n{dataset}",
@@ -86,23 +115,35 @@ def draw_confusion(counts: Int[ndarray, "10 10"], dataset: str, *, normalise: bo
 
 
 def draw_embedding(
-    embedded: Float[ndarray, "n 2"], labels: Int64[ndarray, " n"], dataset: str
+    embedded: Float[ndarray, "n 2"],
+    labels: Int64[ndarray, " n"],
+    classes: Sequence[str],
+    dataset: str,
 ) -> Figure:
-    """The t-SNE map, each class in its colour and named at its median."""
-    figure = Figure(figsize=(8, 7), layout="constrained")
+    """The t-SNE map, each class in its colour and shape, and named at its median."""
+    names = name_classes(classes)
+    longest = max(map(len, names))
+    letters = len(names) * longest
+    side = 7 * float(np.clip(np.sqrt(letters / 200), 1, 2.5))  # with room for all names
+    columns = math.ceil(len(names) / (3.7 * side))  # of the legend, each as high as the map
+    font_size = 10 if len(names) <= 10 else 8  # noqa: PLR2004
+    room = columns * (longest - 1) * font_size * _LETTER + 0.6 * (columns - 1)
+    figure = Figure(figsize=(side + 1 + room, side), layout="constrained")
     axes = figure.subplots()
+    few = len(names) <= 10 and longest <= 3  # noqa: PLR2004
     size = float(np.clip(40_000 / len(labels), 4, 25))  # few points may be larger
     for number in np.unique(labels):
         x, y = embedded[labels == number].T
-        colour = CLASS_COLOURS[number]
-        axes.scatter(x, y, s=size, alpha=0.6, linewidths=0, color=colour, label=str(number))
+        tens, units = divmod(int(number), len(CLASS_COLOURS))
+        colour, marker = CLASS_COLOURS[units], CLASS_MARKERS[tens]
+        axes.scatter(x, y, s=size, alpha=0.6, linewidths=0, color=colour, marker=marker)
         axes.text(
             float(np.median(x)),
             float(np.median(y)),
-            str(number),
+            names[number],
             ha="center",
             va="center",
-            fontsize=13,
+            fontsize=13 if few else 8,
             weight="bold",
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour},
         )
@@ -114,7 +155,14 @@ def draw_embedding(
         title=f"{dataset}: features of {len(labels):,} test images",
     )
     axes.legend(
-        title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=8 / size**0.5
+        axes.collections,
+        [names[number] for number in np.unique(labels)],
+        title="class",
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+        markerscale=8 / size**0.5,
+        ncols=columns,
+        fontsize=font_size,
     )
     return figure
 
@@ -123,30 +171,36 @@ def draw_neighbours(
     test: Labelled,
     queries: Int64[ndarray, " q"],
     neighbours: Neighbours,
+    classes: Sequence[str],
     dataset: str,
     *,
     share: float,
 ) -> Figure:
     """A row for each query image: itself, then its nearest neighbours with label and distance."""
+    names = name_classes(classes)
+    longest = max(map(len, names))
     columns = 1 + neighbours.indices.shape[1]
-    width = max(1.0 * columns + 0.4, 7.0)  # of the heading, at least
+    cell_width = max(1.0, 1.2 * 8 * _LETTER * (len("query: ") + longest))
+    width = max(cell_width * columns + 0.4, 7.0)  # of the heading, at least
     figure = Figure(figsize=(width, 1.25 * len(queries) + 0.7), layout="constrained")
-    figure.suptitle(
-        f"{dataset}: test images and their nearest neighbours among Net's features\n"
+    heading = [
+        f"{dataset}: test images and their nearest neighbours among Net's features",
         f"(over the whole test set {share:.2%} of the neighbours have the query's label)",
-        fontsize=10,
-    )
+    ]
+    if len(queries) < len(names):
+        heading.append(f"{len(queries)} of {len(names)} classes")
+    figure.suptitle("\n".join(heading), fontsize=10)
     grid = figure.subplots(len(queries), columns, squeeze=False)
     for row, query in zip(grid, queries, strict=True):
         _show_image(row[0], test.images[query], frame="black")
-        row[0].set_title(f"query: {test.labels[query]}", fontsize=8, weight="bold")
+        row[0].set_title(f"query: {names[test.labels[query]]}", fontsize=8, weight="bold")
         for cell, index, distance in zip(
             row[1:], neighbours.indices[query], neighbours.distances[query], strict=True
         ):
             same = test.labels[index] == test.labels[query]
             _show_image(cell, test.images[index], frame=None if same else TEST_COLOUR)
             mark = "" if same else " (other)"
-            cell.set_title(f"{test.labels[index]}{mark}\nat {distance:.2f}", fontsize=7)
+            cell.set_title(f"{names[test.labels[index]]}{mark}\nat {distance:.2f}", fontsize=7)
     return figure
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from mnistpipe.data.catalogue import CATALOGUE, Entry
 from mnistpipe.data.idx import read_idx
 from mnistpipe.data.split import SIDE, Labelled, nested_subset
-from mnistpipe.files.artifacts import write_json
+from mnistpipe.files.artifacts import write_json, write_npz
 from mnistpipe.files.errors import UserError
 
 RAW = Path("data/raw")  # where the stages keep the raw files
+PACKED = "images.npz"  # there: your own images, read and prepared
 SOURCE_FILE = "source.json"  # beside the raw files: which data set they are, and which files
 
 
@@ -24,6 +25,8 @@ class Dataset:
     Attributes:
         title: as it stands in every product.
         classes: their names; label 0 is the first.
+        validation: where the data set has one itself.
+        notes: what a reader of the results should know of it.
 
     """
 
@@ -31,6 +34,8 @@ class Dataset:
     classes: tuple[str, ...]
     train: Labelled
     test: Labelled
+    validation: Labelled | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_raw(folder: Path) -> Dataset:
@@ -44,6 +49,8 @@ def load_raw(folder: Path) -> Dataset:
     name, files = source
     if name == "digits":
         return load_digits()
+    if name == "folder":
+        return _read_packed(folder / PACKED)
     entry = CATALOGUE[name]
     train, test = (
         _pair(folder / files[f"{part}_images"], folder / files[f"{part}_labels"], entry)
@@ -67,7 +74,8 @@ def _read_source(folder: Path) -> tuple[str, Mapping[str, str]] | None:
     path = folder / SOURCE_FILE
     try:
         source = json.loads(path.read_text(encoding="utf-8"))
-        files = CATALOGUE[source["dataset"]].files
+        name = source["dataset"]
+        files = {} if name == "folder" else CATALOGUE[name].files
         chosen = {role: str(source.get("files", files)[role]) for role in files}
     except FileNotFoundError:
         return None
@@ -75,7 +83,36 @@ def _read_source(folder: Path) -> tuple[str, Mapping[str, str]] | None:
         raise UserError(
             f"{path} does not name a data set; delete it and run: dvc repro fetch-data"
         ) from error
-    return source["dataset"], chosen
+    return name, chosen
+
+
+def write_packed(folder: Path, dataset: Dataset) -> None:
+    """Leave your own images in the folder of the raw files, as `load_raw` takes them."""
+    arrays = {key: np.array(getattr(dataset, key)) for key in ("title", "classes", "notes")}
+    for part in ("train", "validation", "test"):
+        examples: Labelled | None = getattr(dataset, part)
+        if examples is not None:
+            arrays |= {f"{part}_images": examples.images, f"{part}_labels": examples.labels}
+    write_npz(folder / PACKED, arrays)
+    write_source(folder, "folder", {})
+
+
+def _read_packed(path: Path) -> Dataset:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            parts = {
+                part: Labelled(arrays[f"{part}_images"], arrays[f"{part}_labels"])
+                for part in ("train", "validation", "test")
+                if f"{part}_images" in arrays
+            }
+            classes, notes = (tuple(arrays[key].tolist()) for key in ("classes", "notes"))
+            return Dataset(str(arrays["title"][()]), classes, **parts, notes=notes)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run: dvc repro fetch-data") from error
+    except Exception as error:  # NumPy and zipfile raise many kinds for a damaged file
+        raise UserError(
+            f"{path} is damaged; delete it and run: dvc repro --force fetch-data"
+        ) from error
 
 
 def load_digits() -> Dataset:
@@ -93,11 +130,11 @@ def load_digits() -> Dataset:
     large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear")
     padded = torch.nn.functional.pad(large, (4, 4, 4, 4)).squeeze(1)
     images = padded.round().to(torch.uint8).numpy()
-    labels = raw.target.astype(np.int64)
-    test = np.isin(np.arange(len(labels)), nested_subset(labels, 0.2, 0, "digits"))
+    labels, classes = raw.target.astype(np.int64), CATALOGUE["digits"].classes
+    test = np.isin(np.arange(len(labels)), nested_subset(labels, classes, 0.2, 0, "digits"))
     return Dataset(
         CATALOGUE["digits"].title,
-        CATALOGUE["digits"].classes,
+        classes,
         Labelled(images[~test], labels[~test]),
         Labelled(images[test], labels[test]),
     )

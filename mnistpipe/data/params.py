@@ -6,7 +6,11 @@ from mnistpipe.files.sections import Fraction, Section, Seed
 
 
 class Data(Section):
-    """Which data set to use, and what to do where it cannot be had."""
+    """Which data set to use, and what to do where it cannot be had.
+
+    `folder` and `prepare` are about your own images; a path stands there even if they are not used,
+    since DVC has to find it.
+    """
 
     dataset: Literal[
         "mnist",
@@ -16,8 +20,11 @@ class Data(Section):
         "emnist-letters",
         "emnist-balanced",
         "digits",
+        "folder",
     ]
     fallback: Literal["digits"] | None
+    folder: str = "data/images"
+    prepare: Literal["resize", "mnist"] = "resize"
 
 
 class PrepareSplit(Section):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistpipe.data.split import N_CLASSES, SIDE, Labelled, Split
+from mnistpipe.data.split import SIDE, Labelled, Split
 from mnistpipe.files.artifacts import write_npz
 from mnistpipe.files.errors import UserError
 
@@ -12,8 +12,8 @@ SPLIT_FILE = Path("data/split.npz")
 
 
 def write_split(path: Path, split: Split) -> None:
-    """Images, labels and indices of a split, with its data set's title."""
-    arrays = {"title": np.array(split.title)}
+    """Images, labels and indices of a split, with its data set's title and the classes' names."""
+    arrays = {"title": np.array(split.title), "classes": np.array(split.classes)}
     for name in ("train", "validation", "test"):
         part: Labelled = getattr(split, name)
         arrays |= {f"{name}_images": part.images, f"{name}_labels": part.labels}
@@ -37,6 +37,7 @@ def read_split(path: Path = SPLIT_FILE) -> Split:
             }
             split = Split(
                 title=str(arrays["title"][()]),
+                classes=tuple(arrays["classes"].tolist()),
                 train_indices=arrays["train_indices"],
                 validation_indices=arrays["validation_indices"],
                 **parts,
@@ -51,6 +52,9 @@ def read_split(path: Path = SPLIT_FILE) -> Split:
 
 def _check_split(path: Path, split: Split) -> None:
     advice = "delete the file and run: dvc repro prepare-split"
+    named = [name for name in split.classes if isinstance(name, str) and name]
+    if len({*named}) != len(split.classes):
+        raise UserError(f"{path}: the classes' names are inconsistent; {advice}")
     for name, part, indices in (
         ("train", split.train, split.train_indices),
         ("validation", split.validation, split.validation_indices),
@@ -66,7 +70,7 @@ def _check_split(path: Path, split: Split) -> None:
             and part.images.shape == (n, SIDE, SIDE)
             and part.labels.dtype == np.int64
             and part.labels.shape == (n,)
-            and 0 <= part.labels.min() <= part.labels.max() < N_CLASSES
+            and 0 <= part.labels.min() <= part.labels.max() < len(split.classes)
         )
         if not sound:
             raise UserError(f"{path}: the {name} part is inconsistent; {advice}")

@@ -17,7 +17,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """The columns of a CSV file that are named, as NumPy's types of these names.
+    """The columns of a CSV file that are named, as types of these names: of NumPy's, or `str`.
 
     Raises UserError if the file cannot be read, lacks a column or has a cell of another kind.
     """
@@ -31,13 +31,21 @@ def read_table(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
 
 def parse_table(text: str, dtypes: Mapping[str, str], name: str, advice: str) -> pd.DataFrame:
     """Likewise of a CSV file's text, that the error calls `name`, with `advice` at its end."""
+    # Words that pandas takes for empty cells, such as None, may be what a cell of text says.
+    empty = {name: [""] if dtype == "str" else ["", "nan"] for name, dtype in dtypes.items()}
     try:
         # Without an index: a row that is longer than the header would else lend it its first cell.
         table = pd.read_csv(
-            io.StringIO(text), usecols=[*dtypes], dtype=dict(dtypes), index_col=False
+            io.StringIO(text),
+            usecols=[*dtypes],
+            dtype=dict(dtypes),
+            index_col=False,
+            na_values=empty,
+            keep_default_na=False,
         )
     except (ValueError, OverflowError) as error:  # pandas' own errors are of the first kind, too
-        raise UserError(f"{name} has no columns {_listed(dtypes)} of numbers; {advice}") from error
+        kind = " of numbers" if {*dtypes.values()} != {"str"} else ""
+        raise UserError(f"{name} has no columns {_listed(dtypes)}{kind}; {advice}") from error
     if table.isna().to_numpy().any():
         raise UserError(f"{name} has an empty cell; {advice}")
     return table

@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Bool, Float32
 from numpy import ndarray
-from PIL import Image
 from scipy import ndimage
 
 FINENESS = 160  # pixels of the box's longer side in which strokes are widened

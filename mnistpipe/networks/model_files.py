@@ -1,6 +1,7 @@
 """Networks as safetensors files, whose metadata suffices to rebuild them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class ModelCard:
         network: `convnet` or `net`.
         dropout: its dropout probability in training.
         dataset: the title of the data set that it was trained on.
+        classes: their names there, by number.
         pixel_mean: subtracted from pixels in 0..1 ...
         pixel_std: ... and what the difference is divided by.
 
@@ -31,6 +33,7 @@ class ModelCard:
     network: str
     dropout: float
     dataset: str
+    classes: tuple[str, ...]
     pixel_mean: float
     pixel_std: float
 
@@ -46,19 +49,40 @@ def write_model(path: Path, network: Classifier, card: ModelCard) -> None:
     write_bytes(path, save(weights, metadata))
 
 
-def read_model(path: Path, network: str, dataset: str) -> Classifier:
+def read_model(path: Path, network: str, dataset: str, classes: Sequence[str]) -> Classifier:
     """Rebuild a network from its file, on the processor, in evaluation mode.
-
-    Nothing in the file is executed.
 
     Args:
         path: of the file.
         network: what is expected there, `convnet` or `net`.
         dataset: the title of the data set that it should have been trained on.
+        classes: their names there, by number.
 
     Raises:
         UserError: if the file is missing, damaged or of something else than expected.
 
+    """
+    rebuilt, card = read_any_model(path)
+    if (card.network, card.dataset) != (network, dataset):
+        raise UserError(
+            f"{path} holds a {card.network} trained on {card.dataset} where a {network} trained "
+            f"on {dataset} should be; delete it and run: dvc repro"
+        )
+    if card.classes != tuple(classes):
+        raise UserError(
+            f"{path} holds a {network} trained on other classes of {dataset} "
+            f"({_listed(card.classes)}) than are there now ({_listed(classes)}); "
+            "delete it and run: dvc repro"
+        )
+    return rebuilt
+
+
+def read_any_model(path: Path) -> tuple[Classifier, ModelCard]:
+    """Likewise, whatever it was trained on, which its card says.
+
+    Nothing in the file is executed.
+
+    Raises UserError if the file is missing, damaged or of something else.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -71,17 +95,19 @@ def read_model(path: Path, network: str, dataset: str) -> Classifier:
             f"{path} is not a whole safetensors file; delete it and run: dvc repro"
         ) from error
     try:
-        card = ModelCard(**json.loads(metadata[_METADATA_KEY]))
-        rebuilt = NETWORKS[card.network](card.dropout)
+        fields = json.loads(metadata[_METADATA_KEY])
+        card = ModelCard(**fields | {"classes": tuple(fields["classes"])})
+        rebuilt = NETWORKS[card.network](card.dropout, len(card.classes))
         rebuilt.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(
             f"{path} is a model of another network than {' or '.join(NETWORKS)}; "
             "delete it and run: dvc repro"
         ) from error
-    if (card.network, card.dataset) != (network, dataset):
-        raise UserError(
-            f"{path} holds a {card.network} trained on {card.dataset} where a {network} trained "
-            f"on {dataset} should be; delete it and run: dvc repro"
-        )
-    return rebuilt.eval()
+    return rebuilt.eval(), card
+
+
+def _listed(classes: Sequence[str]) -> str:
+    """How many there are, and the first few."""
+    first = ", ".join(classes[:3])
+    return f"{len(classes)}: {first}{', ...' if len(classes) > 3 else ''}"  # noqa: PLR2004

@@ -39,25 +39,27 @@ def write_report(
 
     """
     results = _results(summary)
+    is_mnist = _comparable(summary)
     return _render(
         "report.md.j2",
         **results,
         several_seeds=any(run.n_seeds > 1 for run in results["runs"]),
         data=summary["data"],
+        classes=[key.removeprefix("class-") for key in summary["analyze"]["classes"]],
         precisions=precisions(summary),
         answers=answers,
         perturbed=perturbed_accuracies(summary["robustness"]),
         robust=robust_by_pair(summary["robustness"], augmentation),
-        curve=learning_curve(summary, comparable=_comparable(summary)),
-        spike=find_spike(blur_losses),
-        corrected=corrected_numbers(summary),
+        curve=learning_curve(summary, comparable=is_mnist),
+        spike=find_spike(blur_losses) if is_mnist else None,
+        corrected=corrected_numbers(summary) if is_mnist else None,
     )
 
 
 def write_results(summary: Metrics, tuned: Metrics | None = None) -> str:
     """The table of results: test accuracy and loss of each run, the write-up's beside ours.
 
-    On another data set than MNIST there is nothing to compare with, and no difference is shown.
+    On another data set than MNIST there is nothing to compare with, and ours stand alone. On MNIST
     `tuned`, the summary of another recipe, adds its accuracies.
     """
     return _render("results.md.j2", **_results(summary, tuned)).removesuffix("\n")

@@ -29,7 +29,7 @@ class Examples:
 
     Attributes:
         images: grey levels 0..255, (n, 28, 28).
-        labels: class numbers 0..9, (n,).
+        labels: class numbers, counted from 0, (n,).
 
     """
 
@@ -51,7 +51,7 @@ class Examples:
 class Predictions:
     """What a network says about each image of a set."""
 
-    logits: Float[Tensor, "n 10"]
+    logits: Float[Tensor, "n c"]
 
     @property
     def labels(self) -> Int[Tensor, " n"]:
@@ -117,7 +117,7 @@ def predict(
 
 def predict_arrays(
     network: Classifier, images: UInt8[ndarray, "n 28 28"]
-) -> tuple[Float[ndarray, "n 10"], Float[ndarray, "n f"]]:
+) -> tuple[Float[ndarray, "n c"], Float[ndarray, "n f"]]:
     """Logits and features of all images as arrays, computed on the processor.
 
     Args:
@@ -170,7 +170,7 @@ def _features(network: Classifier, images: Tensor, batch_size: int) -> Iterator[
         yield network.features(normalise(pixels))
 
 
-def score(logits: Float[Tensor, "n 10"], labels: Int[Tensor, " n"]) -> Score:
+def score(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Score:
     """Count over the whole set; log-probabilities are logits, too.
 
     Raises ValueError for an empty set, which has no accuracy.

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Shaped
 from numpy import ndarray
 from scipy.stats import binomtest, fisher_exact, norm
 
@@ -58,9 +58,9 @@ class CountDifference:
 
 
 def compare_predictions(
-    labels: Int64[ndarray, " n"], first: Int64[ndarray, " n"], second: Int64[ndarray, " n"]
+    labels: Shaped[ndarray, " n"], first: Shaped[ndarray, " n"], second: Shaped[ndarray, " n"]
 ) -> Difference:
-    """McNemar's test (Psychometrika 12, 1947) in its exact form."""
+    """McNemar's test (Psychometrika 12, 1947) in its exact form, of classes by number or name."""
     first_right: Bool[ndarray, " n"] = first == labels
     second_right: Bool[ndarray, " n"] = second == labels
     fixed = int((~first_right & second_right).sum())

@@ -54,10 +54,10 @@ class Training:
 
     """
 
-    def __init__(self, recipe: Recipe, seed: int, engine: Engine) -> None:
+    def __init__(self, recipe: Recipe, seed: int, engine: Engine, n_classes: int) -> None:
         """A new run: no epoch is finished yet."""
         torch.manual_seed(seed)
-        network = build_network(recipe.network, recipe.dropout)
+        network = build_network(recipe.network, recipe.dropout, n_classes)
         self.recipe, self.seed, self.engine = recipe, seed, engine
         self.network = network.to(engine.device).to(memory_format=torch.channels_last)
         self.curve: list[Epoch] = []

@@ -60,7 +60,7 @@ class Trial:
         """The examples to train on."""
         if self.fraction == 1:
             return split.train
-        return subset(split.train, self.fraction, self.seed, self.fraction_key)
+        return subset(split.train, split.classes, self.fraction, self.seed, self.fraction_key)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _train_and_score(trial: Trial, split: Split) -> Result:
     chosen = trial.choose(split)
     examples = Examples.on(engine.device, chosen)
     validation = Examples.on(engine.device, split.validation)
-    training = Training(recipe, trial.seed, engine)
+    training = Training(recipe, trial.seed, engine, len(split.classes))
     if trial.checkpoint is not None:
         load_checkpoint(trial.checkpoint, training)
     with closing(_start_progress(trial, len(chosen), len(training.curve))) as progress:

@@ -35,7 +35,8 @@ def plan_trials(
     """
     recipe, seeds = wanted.recipe, wanted.seeds
     if wanted.steps_of is not None:
-        alike = nested_subset(split.train.labels, wanted.steps_of, seeds[0], HALF_KEY)
+        labels, names = split.train.labels, split.classes
+        alike = nested_subset(labels, names, wanted.steps_of, seeds[0], HALF_KEY)
         recipe = recipe.model_copy(update={"min_steps": count_steps(len(alike), recipe)})
     alone, here = len(seeds) == 1, SCHEDULER not in os.environ
     n_slots = count_slots() if here else None

@@ -57,7 +57,7 @@ def test_the_confidence_of_huge_logits_is_a_number() -> None:
 
 
 def test_confusions_have_a_row_for_each_true_class_and_all_ten_classes() -> None:
-    counts = count_confusions(np.array([0, 3, 3, 3]), np.array([0, 3, 0, 0]))
+    counts = count_confusions(np.array([0, 3, 3, 3]), np.array([0, 3, 0, 0]), 10)
     expected = np.zeros((10, 10), dtype=int)
     expected[0, 0], expected[3, 3], expected[3, 0] = 1, 1, 2
     assert counts.tolist() == expected.tolist()
@@ -67,13 +67,13 @@ def test_the_diagonal_and_the_mistakes_are_all_images() -> None:
     generator = np.random.default_rng(1)
     logits = generator.normal(size=(300, 10)).astype(np.float32)
     labels = generator.integers(0, 10, 300)
-    counts = count_confusions(labels, logits.argmax(axis=1))
+    counts = count_confusions(labels, logits.argmax(axis=1), 10)
     assert counts.trace() + len(find_mistakes(logits, labels).indices) == 300
     assert counts.sum(axis=1).tolist() == np.bincount(labels, minlength=10).tolist()
 
 
 def test_scores_of_classes_by_hand() -> None:
-    scores = score_classes(np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 0]))
+    scores = score_classes(np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 0]), 10)
     assert len(scores) == 10
     assert scores[0] == pytest.approx(
         {"precision": 1 / 2, "recall": 2 / 3, "f1": 4 / 7, "count": 3}
@@ -126,13 +126,21 @@ def test_same_class_share_by_hand() -> None:
 def test_one_query_of_each_class_that_occurs() -> None:
     labels = np.array([9, 2, 2, 4, 9, 4, 4])
     for seed in range(10):
-        assert labels[pick_queries(labels, seed)].tolist() == [2, 4, 9]
+        assert labels[pick_queries(labels, 10, seed)].tolist() == [2, 4, 9]
+
+
+def test_of_many_classes_a_few_are_drawn_for_queries() -> None:
+    labels = np.arange(2600) % 26
+    chosen = labels[pick_queries(labels, 20, 0)].tolist()
+    assert len(set(chosen)) == 20
+    assert chosen == sorted(chosen)
+    assert chosen != labels[pick_queries(labels, 20, 1)].tolist()
 
 
 def test_the_seed_alone_chooses_the_queries() -> None:
     labels = np.arange(1000) % 10
-    assert pick_queries(labels, 3).tolist() == pick_queries(labels, 3).tolist()
-    assert pick_queries(labels, 3).tolist() != pick_queries(labels, 4).tolist()
+    assert pick_queries(labels, 10, 3).tolist() == pick_queries(labels, 10, 3).tolist()
+    assert pick_queries(labels, 10, 3).tolist() != pick_queries(labels, 10, 4).tolist()
 
 
 def test_the_map_has_two_finite_dimensions_and_repeats_with_its_seed() -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from mnistpipe.analysis.figures import (
     draw_neighbours,
 )
 from mnistpipe.data.split import Labelled, Split
-from mnistpipe.files.figure_style import CLASS_COLOURS, TEST_COLOUR
+from mnistpipe.files.figure_style import CLASS_COLOURS, TEST_COLOUR, name_classes
+from tests.conftest import TEN
 from tests.figures import (
     LONG_TITLE,
     assert_is_a_png_of_its_size,
@@ -58,20 +60,22 @@ def confusion_counts() -> ndarray:
 
 def neighbours_figure(test: Labelled, dataset: str, count: int = 8) -> Figure:
     neighbours = find_neighbours(test.images.reshape(len(test), -1) / np.float32(255), count)
-    return draw_neighbours(test, np.arange(10), neighbours, dataset, share=0.9137)
+    return draw_neighbours(test, np.arange(10), neighbours, TEN, dataset, share=0.9137)
 
 
 FIGURES: dict[str, Callable[[str], Figure]] = {
     "mistakes": lambda dataset: draw_mistakes(
-        random_images(50), mistakes_at(range(47)), 25, dataset
+        random_images(50), mistakes_at(range(47)), 25, TEN, dataset
     ),
-    "no mistakes": lambda dataset: draw_mistakes(random_images(50), mistakes_at([]), 25, dataset),
+    "no mistakes": lambda dataset: draw_mistakes(
+        random_images(50), mistakes_at([]), 25, TEN, dataset
+    ),
     "kernels": lambda dataset: draw_kernels(random_kernels(), dataset),
-    "confusion": lambda dataset: draw_confusion(confusion_counts(), dataset, normalise=False),
+    "confusion": lambda dataset: draw_confusion(confusion_counts(), TEN, dataset, normalise=False),
     "confusion, shares": lambda dataset: draw_confusion(
-        confusion_counts(), dataset, normalise=True
+        confusion_counts(), TEN, dataset, normalise=True
     ),
-    "embedding": lambda dataset: draw_embedding(random_map(), np.arange(200) % 10, dataset),
+    "embedding": lambda dataset: draw_embedding(random_map(), np.arange(200) % 10, TEN, dataset),
     "neighbours": lambda dataset: neighbours_figure(random_images(50), dataset),
 }
 
@@ -129,7 +133,7 @@ def test_tick_labels_do_not_run_into_each_other(name: str) -> None:
 def test_as_many_mistakes_are_shown_as_were_asked_for(count: int) -> None:
     test = random_images(150)
     indices = np.random.default_rng(0).permutation(150)
-    figure = laid_out(draw_mistakes(test, mistakes_at(indices.tolist()), count, LONG_TITLE))
+    figure = laid_out(draw_mistakes(test, mistakes_at(indices.tolist()), count, TEN, LONG_TITLE))
     shown = pictures(figure)
     assert len(shown) == count
     for axes, index in zip(shown, indices, strict=False):
@@ -141,7 +145,7 @@ def test_as_many_mistakes_are_shown_as_were_asked_for(count: int) -> None:
 def test_the_mistakes_are_really_to_be_seen(test_set: Labelled) -> None:
     """They once came out blank: here the drawn pixels are compared with the images."""
     indices = [7, 3, 30, 12]
-    figure = draw_mistakes(test_set, mistakes_at(indices), 25, "MNIST")
+    figure = draw_mistakes(test_set, mistakes_at(indices), 25, TEN, "MNIST")
     pixels = np.asarray(draw(figure).buffer_rgba())[..., 0]  # type: ignore[no-untyped-call]
     for axes, index in zip(pictures(figure), indices, strict=True):
         box = axes.get_window_extent()
@@ -156,7 +160,7 @@ def test_the_mistakes_are_really_to_be_seen(test_set: Labelled) -> None:
 
 def test_a_mistake_says_label_prediction_and_confidence(test_set: Labelled) -> None:
     mistakes = Mistakes(np.array([4, 19, 21]), np.array([9, 7, 2]), np.array([0.99951, 0.97, 0.5]))
-    figure = draw_mistakes(test_set, mistakes, 25, "MNIST")
+    figure = draw_mistakes(test_set, mistakes, 25, TEN, "MNIST")
     assert [axes.get_title() for axes in pictures(figure)] == [
         "true 4, taken for 9\n(>99.9%)",
         "true 9, taken for 7\n(97.0%)",
@@ -169,7 +173,7 @@ def test_a_mistake_says_label_prediction_and_confidence(test_set: Labelled) -> N
 
 
 def test_unused_places_among_the_mistakes_stay_empty(test_set: Labelled) -> None:
-    figure = draw_mistakes(test_set, mistakes_at([1, 2, 3, 4, 5, 6]), 25, "MNIST")
+    figure = draw_mistakes(test_set, mistakes_at([1, 2, 3, 4, 5, 6]), 25, TEN, "MNIST")
     assert [len(axes.images) for axes in figure.axes] == [1] * 6 + [0] * 4
     assert len(lines_seen(figure)) == 1 + 2 * 6  # no tick labels around the empty places
 
@@ -196,7 +200,7 @@ def cell_texts(figure: Figure) -> dict[tuple[float, float], str]:
 
 def test_the_cells_of_the_confusion_matrix_are_the_counts() -> None:
     counts = confusion_counts()
-    figure = draw_confusion(counts, "MNIST", normalise=False)
+    figure = draw_confusion(counts, TEN, "MNIST", normalise=False)
     expected = {(row, row): str(960 + 10 * row) for row in range(10)}
     expected |= {(3, 5): "10", (9, 4): "1000"}
     assert cell_texts(figure) == expected
@@ -204,7 +208,7 @@ def test_the_cells_of_the_confusion_matrix_are_the_counts() -> None:
 
 
 def test_the_normalised_cells_are_shares_of_the_true_class() -> None:
-    figure = draw_confusion(confusion_counts(), "MNIST", normalise=True)
+    figure = draw_confusion(confusion_counts(), TEN, "MNIST", normalise=True)
     expected = {(row, row): "1.000" for row in range(10)}
     expected |= {(3, 3): "0.990", (3, 5): "0.010", (9, 4): "0.488", (9, 9): "0.512"}
     assert cell_texts(figure) == expected
@@ -213,7 +217,7 @@ def test_the_normalised_cells_are_shares_of_the_true_class() -> None:
 
 @pytest.mark.parametrize("normalise", [False, True])
 def test_the_axes_of_the_confusion_matrix_are_named(*, normalise: bool) -> None:
-    figure = draw_confusion(confusion_counts(), "MNIST", normalise=normalise)
+    figure = draw_confusion(confusion_counts(), TEN, "MNIST", normalise=normalise)
     seen = lines_seen(figure)
     assert {"predicted class", "true class"} <= set(seen)
     assert "share of the true class (square-root scale)" in seen
@@ -228,8 +232,73 @@ def test_the_axes_of_the_confusion_matrix_are_named(*, normalise: bool) -> None:
 def test_a_class_without_images_leaves_its_row_empty() -> None:
     counts = confusion_counts()
     counts[7] = 0
-    rows = {row for row, _ in cell_texts(draw_confusion(counts, "MNIST", normalise=True))}
+    rows = {row for row, _ in cell_texts(draw_confusion(counts, TEN, "MNIST", normalise=True))}
     assert rows == set(range(10)) - {7}
+
+
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker")
+MANY: dict[str, tuple[str, ...]] = {
+    "two": ("cat", "dog"),
+    "clothes": (*CLOTHES, "Bag", "Ankle boot"),
+    "letters": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    "long names": tuple(f"{name} of the kind {n}" for n in range(3) for name in CLOTHES),
+    "odd": ("$a_b$", "US$", "_hidden", "お", "x, y", "n"),
+}
+
+
+def figures_of_classes(names: tuple[str, ...]) -> dict[str, Figure]:
+    n = 4 * len(names)
+    images = np.random.default_rng(3).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+    test = Labelled(images, np.arange(n) % len(names))
+    taken = np.roll(test.labels, 1)
+    counts = np.full((len(names), len(names)), 3)
+    mistakes = Mistakes(np.arange(n), taken, np.linspace(1.0, 0.3, n))
+    neighbours = find_neighbours(images.reshape(n, -1) / np.float32(255), 3)
+    queries = np.arange(min(len(names), 8))
+    places = np.random.default_rng(4).normal(size=(n, 2)).astype(np.float32)
+    return {
+        "mistakes": draw_mistakes(test, mistakes, 16, names, LONG_TITLE),
+        "confusion": draw_confusion(counts, names, LONG_TITLE, normalise=True),
+        "embedding": draw_embedding(places, test.labels, names, LONG_TITLE),
+        "neighbours": draw_neighbours(test, queries, neighbours, names, LONG_TITLE, share=0.5),
+    }
+
+
+@pytest.mark.parametrize("names", MANY.values(), ids=MANY)
+def test_figures_of_any_classes_are_whole_and_name_them(names: tuple[str, ...]) -> None:
+    figures = {name: laid_out(figure) for name, figure in figures_of_classes(names).items()}
+    for figure in figures.values():
+        assert_no_text_is_cut(figure)
+    assert_tick_labels_are_apart(figures["confusion"])
+    axes = figures["confusion"].axes[0]
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert len(set(shown)) == len(names)
+    seen = lines_seen(figures["embedding"])
+    for name in shown:
+        assert seen.count(name.replace(r"\$", "$")) == 2  # in the legend, and on the map
+    renderer = draw(figures["mistakes"])
+    boxes = [each.title.get_window_extent(renderer) for each in pictures(figures["mistakes"])]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
+def test_a_name_is_written_as_it_is_if_it_can_be() -> None:
+    names = ("$a$", "T-shirt/top", "お", "the long name of a class of things")
+    assert name_classes(names) == [r"\$a\$", "T-shirt/top", "#2", "the long n…of things"]
+
+
+def test_a_hundred_classes_differ_by_colour_or_shape() -> None:
+    names = tuple(str(number) for number in range(100))
+    labels = np.arange(300) % 100
+    figure = draw_embedding(np.zeros((300, 2), dtype=np.float32), labels, names, "MNIST")
+    clouds = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
+    shapes = [str(each.get_paths()[0].vertices) for each in clouds]
+    assert len({*zip(map(colour_of, clouds), shapes, strict=True)}) == 100
+
+
+def test_where_not_all_classes_have_a_query_it_is_said(test_set: Labelled) -> None:
+    neighbours = find_neighbours(test_set.images.reshape(50, -1) / np.float32(255), 2)
+    figure = draw_neighbours(test_set, np.arange(3), neighbours, TEN, "MNIST", share=0.5)
+    assert "3 of 10 classes" in lines_seen(figure)
 
 
 def colour_of(cloud: Collection) -> str:
@@ -239,7 +308,7 @@ def colour_of(cloud: Collection) -> str:
 
 def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_legend() -> None:
     embedded, labels = random_map(), np.arange(200) % 10
-    figure = draw_embedding(embedded, labels, "MNIST")
+    figure = draw_embedding(embedded, labels, TEN, "MNIST")
     axes = figure.axes[0]
     clouds = [each for each in axes.collections if isinstance(each, PathCollection)]
     assert len(clouds) == 10
@@ -259,7 +328,7 @@ def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_lege
 
 
 def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
-    figure = draw_embedding(random_map(), np.repeat([2, 7], 100), "MNIST")
+    figure = draw_embedding(random_map(), np.repeat([2, 7], 100), TEN, "MNIST")
     colours = [colour_of(cloud) for cloud in figure.axes[0].collections]
     assert colours == [to_hex(CLASS_COLOURS[2]), to_hex(CLASS_COLOURS[7])]
 
@@ -267,7 +336,7 @@ def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
 def test_a_row_of_neighbours_is_the_query_and_its_nearest(test_set: Labelled) -> None:
     neighbours = find_neighbours(test_set.images.reshape(50, -1) / np.float32(255), 4)
     queries = np.array([10, 31, 8])
-    figure = draw_neighbours(test_set, queries, neighbours, "MNIST", share=0.5)
+    figure = draw_neighbours(test_set, queries, neighbours, TEN, "MNIST", share=0.5)
     rows = [figure.axes[start : start + 5] for start in (0, 5, 10)]
     assert len(figure.axes) == 15
     for row, query in zip(rows, queries, strict=True):
@@ -281,7 +350,7 @@ def test_neighbours_say_label_and_distance_and_others_are_framed(test_set: Label
     indices, distances = np.zeros((50, 3), dtype=np.int64), np.zeros((50, 3))
     indices[2], distances[2] = [12, 37, 22], [0.5, 1.25, 13.0]
     neighbours = Neighbours(indices, distances)
-    figure = draw_neighbours(test_set, np.array([2]), neighbours, "MNIST", share=2 / 3)
+    figure = draw_neighbours(test_set, np.array([2]), neighbours, TEN, "MNIST", share=2 / 3)
     assert [axes.get_title() for axes in figure.axes] == [
         "query: 2",
         "2\nat 0.50",

@@ -33,7 +33,7 @@ def test_a_files_md5_tells_which_it_is() -> None:
 
 
 def test_each_data_set_can_be_chosen() -> None:
-    assert list(CATALOGUE) == list(get_args(Data.model_fields["dataset"].annotation))
+    assert [*CATALOGUE, "folder"] == list(get_args(Data.model_fields["dataset"].annotation))
     assert {name: len(entry.classes) for name, entry in CATALOGUE.items()} == {
         "mnist": 10,
         "fashion-mnist": 10,

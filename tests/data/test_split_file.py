@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ def read_all(*paths: Path) -> list[str]:
 def arrays_of(split: Split) -> dict[str, ndarray]:
     return {
         "title": np.array(split.title),
+        "classes": np.array(split.classes),
         "train_images": split.train.images,
         "train_labels": split.train.labels,
         "validation_images": split.validation.images,
@@ -67,6 +69,13 @@ def test_a_split_is_read_as_it_was_written(tmp_path: Path, split: Split) -> None
         assert found[name].dtype == array.dtype
         assert np.array_equal(found[name], array)
     assert read_split(path).title == "random"
+    assert read_split(path).classes == split.classes
+
+
+def test_the_names_of_the_classes_are_any_text(tmp_path: Path, split: Split) -> None:
+    names = ("T-shirt/top", "a, b", "Größe", "お", " x ", "NA", "0", "00", "'", '"')
+    write_split(tmp_path / "split.npz", replace(split, classes=names))
+    assert read_split(tmp_path / "split.npz").classes == names
 
 
 @pytest.mark.faults
@@ -134,6 +143,10 @@ def test_an_inconsistent_split_is_refused_and_its_wrong_part_named(
         ("the train part", {"train_indices": arrays["train_indices"] - 100}),
         ("the train part", {"train_labels": np.array(3)}),
         ("the test part", {"test_images": images[:0], "test_labels": labels[:0]}),
+        ("the train part", {"classes": arrays["classes"][:9]}),
+        ("the classes' names", {"classes": np.array(["cat"] * 10)}),
+        ("the classes' names", {"classes": np.array([*"012345678", ""])}),
+        ("the classes' names", {"classes": np.arange(10)}),
     ]
     paths = [tmp_path / f"{number}.npz" for number in range(len(cases))]
     for path, (_, changes) in zip(paths, cases, strict=True):

@@ -53,6 +53,13 @@ def test_what_is_read_is_what_was_written_whatever_stands_in_a_cell(tmp_path: Pa
     assert table["name"].tolist() == names
 
 
+def test_a_text_that_looks_like_nothing_is_a_text(tmp_path: Path) -> None:
+    table = pd.DataFrame({"loss": [1.0, 2.0, 3.0], "name": ["NA", "nan", "None"]})
+    write_table(tmp_path / "a.csv", table)
+    read = read_table(tmp_path / "a.csv", {"loss": "float64", "name": "str"})
+    assert read["name"].tolist() == ["NA", "nan", "None"]
+
+
 def test_the_index_is_not_written(tmp_path: Path) -> None:
     table = pd.DataFrame({"epoch": [1, 2]}, index=["a", "b"])
     write_table(tmp_path / "a.csv", table)

@@ -10,10 +10,15 @@ import torch
 from safetensors.torch import save_file
 
 from mnistpipe.files.errors import UserError
-from mnistpipe.networks.model_files import ModelCard, read_model, write_model
+from mnistpipe.networks.model_files import (
+    ModelCard,
+    read_any_model,
+    read_model,
+    write_model,
+)
 from mnistpipe.networks.models import Classifier, Net, build_network
 from mnistpipe.training.engine import flatten_parameters
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TEN
 
 NetworkName = Literal["convnet", "net"]
 
@@ -23,20 +28,21 @@ from pathlib import Path
 import torch
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.networks.models import Net
+from tests.conftest import TEN
 
 torch.manual_seed(0)
-write_model(Path(sys.argv[1]), Net(), ModelCard("net", 0.5, "MNIST", 0.13, 0.31))
+write_model(Path(sys.argv[1]), Net(), ModelCard("net", 0.5, "MNIST", TEN, 0.13, 0.31))
 """
 
 
-def card(network: str = "net", dataset: str = "MNIST") -> ModelCard:
-    return ModelCard(network, 0.5, dataset, 0.1307, 0.3081)
+def card(network: str = "net", dataset: str = "MNIST", classes: tuple[str, ...] = TEN) -> ModelCard:
+    return ModelCard(network, 0.5, dataset, classes, 0.1307, 0.3081)
 
 
-def network_with_history(name: NetworkName) -> Classifier:
+def network_with_history(name: NetworkName, n_classes: int = 10) -> Classifier:
     """A network whose running means, too, are not those of a fresh one."""
     torch.manual_seed(0)
-    network = build_network(name, 0.5)
+    network = build_network(name, 0.5, n_classes)
     network(torch.rand(2, 1, 28, 28))
     return network.eval()
 
@@ -49,7 +55,7 @@ def written(path: Path, network: NetworkName = "net") -> bytes:
 def refusal(path: Path, network: str = "net", dataset: str = "MNIST") -> str:
     """The one sentence that reading gives, without the path at its start."""
     with pytest.raises(UserError) as caught:
-        read_model(path, network, dataset)
+        read_model(path, network, dataset, TEN)
     text = str(caught.value)
     assert text.startswith(f"{path} ")
     assert "\n" not in text
@@ -65,7 +71,7 @@ def test_a_network_is_rebuilt_with_equal_outputs(tmp_path: Path, name: NetworkNa
     network = network_with_history(name)
     path = tmp_path / "models" / "a.safetensors"
     write_model(path, network, card(name))
-    rebuilt = read_model(path, name, "MNIST")
+    rebuilt = read_model(path, name, "MNIST", TEN)
     images = torch.rand(5, 1, 28, 28)
     assert torch.equal(rebuilt(images), network(images))
     assert not rebuilt.training
@@ -73,8 +79,8 @@ def test_a_network_is_rebuilt_with_equal_outputs(tmp_path: Path, name: NetworkNa
 
 
 def test_dropout_is_rebuilt_too(tmp_path: Path) -> None:
-    write_model(tmp_path / "a", Net(0.25), ModelCard("net", 0.25, "MNIST", 0.1, 0.3))
-    rebuilt = read_model(tmp_path / "a", "net", "MNIST")
+    write_model(tmp_path / "a", Net(0.25), ModelCard("net", 0.25, "MNIST", TEN, 0.1, 0.3))
+    rebuilt = read_model(tmp_path / "a", "net", "MNIST", TEN)
     assert isinstance(rebuilt, Net)
     assert rebuilt.dropout == 0.25
 
@@ -95,7 +101,7 @@ def test_trained_weights_are_saved_whatever_their_place_in_memory(
     assert (tmp_path / "trained").read_bytes() == (tmp_path / "plain").read_bytes()
     assert (tmp_path / "trained").read_bytes() != written(tmp_path / "before")
 
-    rebuilt = read_model(tmp_path / "trained", "net", "MNIST").state_dict()
+    rebuilt = read_model(tmp_path / "trained", "net", "MNIST", TEN).state_dict()
     for name, value in network.state_dict().items():
         assert torch.equal(rebuilt[name], value)
 
@@ -110,7 +116,7 @@ def test_writing_leaves_the_network_as_it_is(tmp_path: Path) -> None:
 def test_equal_weights_give_equal_bytes_in_every_process(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     torch.manual_seed(0)
-    write_model(here, Net(), ModelCard("net", 0.5, "MNIST", 0.13, 0.31))
+    write_model(here, Net(), ModelCard("net", 0.5, "MNIST", TEN, 0.13, 0.31))
     subprocess.run(
         [sys.executable, "-c", WRITE_SEEDED_NETWORK, there],
         check=True,
@@ -177,6 +183,10 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path: Path) -> None:
         {"mnistpipe": '{"network": "net"}'},
         {
             "mnistpipe": '{"network": "resnet", "dropout": 0.5, "dataset": "MNIST",'
+            ' "classes": ["0", "1"], "pixel_mean": 0.1, "pixel_std": 0.3}'
+        },
+        {  # as it was written before networks knew the names of their classes
+            "mnistpipe": '{"network": "net", "dropout": 0.5, "dataset": "MNIST",'
             ' "pixel_mean": 0.1, "pixel_std": 0.3}'
         },
     ],
@@ -218,4 +228,29 @@ def test_a_network_of_another_data_set_is_refused(tmp_path: Path) -> None:
         "holds a net trained on scikit-learn digits (not MNIST) where a net trained on MNIST "
         "should be; delete it and run: dvc repro"
     )
-    assert read_model(path, "net", "scikit-learn digits (not MNIST)")
+    assert read_model(path, "net", "scikit-learn digits (not MNIST)", TEN)
+
+
+CLOTHES = ("T-shirt/top", "Ankle boot", "Ünterhose, rot")
+
+
+def test_the_number_and_the_names_of_the_classes_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    network = network_with_history("convnet", n_classes=3)
+    write_model(path, network, card("convnet", "clothes", CLOTHES))
+    rebuilt, found = read_any_model(path)
+    images = torch.rand(4, 1, 28, 28)
+    assert torch.equal(rebuilt(images), network(images))
+    assert rebuilt(images).shape == (4, 3)
+    assert found == card("convnet", "clothes", CLOTHES)
+    assert read_model(path, "convnet", "clothes", CLOTHES)
+
+
+@pytest.mark.faults
+def test_a_network_of_other_classes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_model(path, network_with_history("net", n_classes=3), card("net", "MNIST", CLOTHES))
+    assert refusal(path) == (
+        "holds a net trained on other classes of MNIST (3: T-shirt/top, Ankle boot, Ünterhose, "
+        "rot) than are there now (10: 0, 1, 2, ...); delete it and run: dvc repro"
+    )

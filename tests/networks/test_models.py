@@ -73,7 +73,7 @@ def test_net_pads_with_zeros_and_rectifies_before_the_average_pool() -> None:
 
 @pytest.mark.parametrize("name", ["convnet", "net"])
 def test_dropout_acts_while_training_only(name: Literal["convnet", "net"]) -> None:
-    network = build_network(name, dropout=0.9)
+    network = build_network(name, dropout=0.9, n_classes=10)
     images = torch.randn(4, 1, 28, 28)
     assert not torch.equal(network(images), network(images))
     network.eval()

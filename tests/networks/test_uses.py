@@ -31,7 +31,7 @@ def _as_users_import_it() -> Iterator[None]:
 @pytest.fixture(params=["convnet", "net"])
 def network(request: pytest.FixtureRequest) -> Classifier:
     torch.manual_seed(0)
-    return build_network(request.param, dropout=0.5).eval()
+    return build_network(request.param, dropout=0.5, n_classes=10).eval()
 
 
 @pytest.fixture

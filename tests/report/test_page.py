@@ -30,18 +30,47 @@ def test_the_report_warns_of_numbers_that_are_not_mnists() -> None:
 
 @pytest.mark.parametrize("dataset", [MNIST, DIGITS])
 def test_the_report_names_the_data_set_and_its_sizes(dataset: str) -> None:
-    expected = f"Data set: **{dataset}**, 51,000 training, 9,000 validation and 10,000 test images."
+    expected = (
+        f"Data set: **{dataset}**, 51,000 training, 9,000 validation and 10,000 test images\n"
+    )
+    expected += "of 2 classes: `0`, `Ankle boot`.\n"
     assert expected in report_of(dataset, NO_SPIKE)
 
 
-@pytest.mark.parametrize("dataset", [MNIST, DIGITS])
-def test_every_row_of_a_table_is_as_long_as_its_header(dataset: str) -> None:
+def test_what_there_is_to_know_of_the_images_is_said() -> None:
+    assert "Of these images" not in report_of(DIGITS, NO_SPIKE)
+    summary = summary_of(DIGITS)
+    summary["data"]["notes"] = "3 of 12 files are no images; and more"
+    report = report_of(DIGITS, NO_SPIKE, summary)
+    assert "\nOf these images: 3 of 12 files are no images; and more.\n" in report
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        (MNIST, [{10}, {5}, {4}, {5}, {7}, {3}, {3}, {2}]),
+        (DIGITS, [{5}, {5}, {4}, {5}, {7}, {3}, {2}]),
+    ],
+)
+def test_every_row_of_a_table_is_as_long_as_its_header(
+    dataset: str, expected: list[set[int]]
+) -> None:
     report = report_of(dataset, NO_SPIKE)
     tables = re.findall(r"(?:^\|.*\n)+", report, re.MULTILINE)
     widths = [{len(cells_of(line)) for line in table.splitlines()} for table in tables]
-    assert widths == [{10}, {5}, {4}, {5}, {7}, {3}, {3}, {2}]
+    assert widths == expected
     lengths = [len(table.splitlines()) for table in tables]
-    assert lengths == [2 + 6, 2 + 6, 2 + 2, 2 + 5, 2 + 5, 2 + 3, 2 + 6, 2 + 9]
+    expected_lengths = [2 + 6, 2 + 6, 2 + 2, 2 + 5, 2 + 5, 2 + 3, 2 + 6, 2 + 9]
+    assert lengths == expected_lengths[: len(expected)]
+
+
+def test_what_is_true_of_mnist_alone_is_said_there_alone() -> None:
+    report = report_of(DIGITS, NO_SPIKE)
+    warning = next(line for line in report.splitlines() if "MNIST's numbers" in line)
+    rest = report.replace(warning, "").replace(DIGITS, "")
+    for word in ("write-up", "original", "MNIST", "spike", "n/a |\n"):
+        assert word in report_of(MNIST, NO_SPIKE)
+        assert word not in rest.replace(" | 1 | n/a |\n", "")  # one seed has no spread
 
 
 @pytest.mark.parametrize("dataset", [MNIST, DIGITS])

@@ -93,17 +93,11 @@ def test_on_another_data_set_nothing_is_compared() -> None:
         "ConvNet",
         "`train-convnet`",
         "51,000",
-        "n/a",
         "**98.00%**",
-        "n/a",
-        "n/a",
-        "n/a",
         "0.0693",
-        "n/a",
     ]
     assert not re.search(r"[+-]\d", table)
-    assert "Fisher" not in table
-    assert "97.66%" not in table
+    assert not re.search("Fisher|write-up|n/a|97.66%", table)
 
 
 def test_a_fraction_that_the_write_up_does_not_have_is_shown_without_a_difference() -> None:

@@ -35,7 +35,7 @@ def changed(recipe: Recipe, **fields: object) -> Recipe:
 @pytest.fixture
 def stopped(recipe: Recipe, engine: Engine, examples: Examples) -> Training:
     """A run that was left after the first of its two epochs."""
-    training = Training(recipe, 1, engine)
+    training = Training(recipe, 1, engine, 10)
     next(fit(training, examples, examples))
     return training
 
@@ -60,7 +60,7 @@ def test_a_run_comes_back_whole_and_goes_on_from_there(
     fields: dict[str, Any],
 ) -> None:
     recipe = changed(recipe, **fields, network=network)
-    run, again = Training(recipe, 1, engine), Training(recipe, 1, engine)
+    run, again = Training(recipe, 1, engine, 10), Training(recipe, 1, engine, 10)
     next(fit(run, examples, examples))
     save_checkpoint(tmp_path / "run.safetensors", run)
     load_checkpoint(tmp_path / "run.safetensors", again)
@@ -80,7 +80,7 @@ def test_a_later_epoch_takes_the_place_of_the_one_before(
     save_checkpoint(path, stopped)
     list(fit(stopped, examples, examples))
     save_checkpoint(path, stopped)
-    again = Training(recipe, 1, engine)
+    again = Training(recipe, 1, engine, 10)
     load_checkpoint(path, again)
     assert [epoch.epoch for epoch in again.curve] == [1, 2]
     assert list(tmp_path.iterdir()) == [path]
@@ -112,7 +112,7 @@ def test_a_run_without_a_whole_file_stays_new(
     path = tmp_path / "run.safetensors"
     save_checkpoint(path, stopped)
     SPOILT[how](path)
-    again, new = Training(recipe, 1, engine), Training(recipe, 1, engine)
+    again, new = Training(recipe, 1, engine, 10), Training(recipe, 1, engine, 10)
     load_checkpoint(path, again)
     assert again.curve == []
     assert again.state_dict().keys() == new.state_dict().keys()

@@ -37,7 +37,7 @@ def set_hardware(monkeypatch: pytest.MonkeyPatch, device: str, *, computes_bf16:
 def build(name: str, recipe: Recipe, engine: Engine) -> Classifier:
     """Without dropout, so that a network and its copy compute the same."""
     recipe = type(recipe).model_validate(recipe.model_dump() | {"network": name, "dropout": 0.0})
-    return Training(recipe, 1, engine).network
+    return Training(recipe, 1, engine, 10).network
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_training_records_each_epoch_and_follows_the_schedule(
     schedule = {"name": "step", "step_epochs": 2, "gamma": 0.7}
     recipe = changed(recipe, epochs=4, schedule=schedule)
     seen: list[int] = []
-    curve = list(fit(Training(recipe, 1, engine), examples, examples, seen.append))
+    curve = list(fit(Training(recipe, 1, engine, 10), examples, examples, seen.append))
     assert [epoch.epoch for epoch in curve] == [1, 2, 3, 4]
     assert [epoch.lr for epoch in curve] == pytest.approx([1.0, 1.0, 0.7, 0.7])
     assert seen == [8] * 5 * 4
@@ -53,7 +53,7 @@ def test_training_learns_what_can_be_learned(engine: Engine, recipe: Recipe) -> 
     examples = Examples(images, labels)
     schedule = {"name": "step", "step_epochs": 1, "gamma": 1.0}
     recipe = changed(recipe, epochs=60, schedule=schedule, dropout=0.0)
-    *_, last = fit(Training(recipe, 1, engine), examples, examples)
+    *_, last = fit(Training(recipe, 1, engine, 10), examples, examples)
     assert last.validation_accuracy == 1.0
 
 
@@ -70,7 +70,7 @@ def test_every_view_and_optimizer_trains(
         lr=0.001,
         views=[{"name": "original"}, {"name": "blur"}, {"name": "rotation", "degrees": 15.0}],
     )
-    training = Training(recipe, 1, engine)
+    training = Training(recipe, 1, engine, 10)
     before = [parameter.clone() for parameter in training.network.parameters()]
     *_, last = fit(training, examples, examples)
     assert last.validation_loss < 5
@@ -84,7 +84,7 @@ def test_the_training_loss_is_the_mean_over_all_images(engine: Engine, recipe: R
     """With weights that hardly move, it is the loss of the first forward pass."""
     examples = Examples(torch.zeros(11, 28, 28, dtype=torch.uint8), torch.arange(11) % 10)
     recipe = changed(recipe, lr=1e-12, dropout=0.0, epochs=1, batch_size=4)
-    (record,) = fit(Training(recipe, 1, engine), examples, examples)
+    (record,) = fit(Training(recipe, 1, engine, 10), examples, examples)
     assert record.training_loss == pytest.approx(record.validation_loss, rel=1e-5)
 
 
@@ -95,7 +95,7 @@ def test_a_last_batch_of_one_image_joins_the_one_before(
     assert [len(b) for b in split_batches(torch.arange(10), 4)] == [4, 4, 2]
     nine = Examples(examples.images[:9], examples.labels[:9])
     recipe = changed(recipe, network="net", batch_size=4)
-    assert len(list(fit(Training(recipe, 1, engine), nine, examples))) == 2
+    assert len(list(fit(Training(recipe, 1, engine, 10), nine, examples))) == 2
 
 
 def test_one_example_is_not_enough() -> None:
@@ -125,7 +125,7 @@ def test_the_steps_of_a_run_are_those_that_it_takes(
     labels = torch.cat([examples.labels, examples.labels[:1]])
     recipe = changed(recipe, epochs=3, min_steps=16)
     batches: list[int] = []
-    list(fit(Training(recipe, 1, engine), Examples(images, labels), examples, batches.append))
+    list(fit(Training(recipe, 1, engine, 10), Examples(images, labels), examples, batches.append))
     assert len(batches) == count_steps(41, recipe) == 2 * 3 * 5
 
 
@@ -147,7 +147,7 @@ def test_smaller_parts_take_the_updates_of_the_half_to_within_a_pass(name: str) 
 def test_a_diverging_run_stops_with_epoch_batch_and_cause(
     recipe: Recipe, engine: Engine, examples: Examples
 ) -> None:
-    training = Training(recipe, 1, engine)
+    training = Training(recipe, 1, engine, 10)
     torch.nn.init.constant_(training.network.fc2.weight, 1e38)  # as after a far too large step
     with pytest.raises(UserError, match="epoch 1, batch 1 of 5: lr is probably too large"):
         list(fit(training, examples, examples))
@@ -156,7 +156,7 @@ def test_a_diverging_run_stops_with_epoch_batch_and_cause(
 def test_weights_that_are_no_numbers_stop_the_run_even_where_relu_hides_them(
     recipe: Recipe, engine: Engine, examples: Examples
 ) -> None:
-    training = Training(recipe, 1, engine)
+    training = Training(recipe, 1, engine, 10)
     torch.nn.init.constant_(training.network.conv1.weight, torch.nan)
     with pytest.raises(UserError, match="lr is probably too large for this optimizer"):
         list(fit(training, examples, examples))
@@ -167,7 +167,7 @@ def test_a_validation_loss_that_is_no_number_stops_the_run(
 ) -> None:
     """Batch norm trains on the batch's statistics but is scored by the running ones."""
     recipe = changed(recipe, network="net", epochs=1)
-    training = Training(recipe, 1, engine)
+    training = Training(recipe, 1, engine, 10)
     norm = training.network.get_submodule("norm1")
     torch.nn.init.constant_(norm.get_buffer("running_var"), -1e9)
     with pytest.raises(UserError, match="validation loss became nan after epoch 1: lr is"):
@@ -183,7 +183,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     recipe: Recipe, engine: Engine, examples: Examples
 ) -> None:
     def weights(seed: int) -> torch.Tensor:
-        training = Training(recipe, seed, engine)
+        training = Training(recipe, seed, engine, 10)
         list(fit(training, examples, examples))
         return torch.cat([p.detach().flatten() for p in training.result.parameters()])
 
@@ -222,7 +222,7 @@ def test_mnist_is_learned_by_the_write_ups_recipes(
     test = Examples(test_images[:2000], test_labels[:2000].long())
     recipe = changed(read_training_run(stage, PARAMS_FILE).recipe, epochs=1, min_steps=0)
     engine = start_engine(recipe.precision)
-    (record,) = fit(Training(recipe, 1, engine), training, test)
+    (record,) = fit(Training(recipe, 1, engine, 10), training, test)
     assert record.validation_accuracy > least
 
 
@@ -250,7 +250,7 @@ def test_the_average_of_the_weights_is_what_counts(
     recipe: Recipe, engine: Engine, examples: Examples
 ) -> None:
     recipe = changed(recipe, **TUNED | {"weight_averaging": 0.999})
-    training = Training(recipe, 1, engine)
+    training = Training(recipe, 1, engine, 10)
     start = training.result.conv1.weight.clone()
     *_, last = fit(training, examples, examples)
     moved = (training.network.conv1.weight - start).abs().sum()
@@ -269,12 +269,12 @@ def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(
     recipe: Recipe, engine: Engine, examples: Examples, network: str, fields: dict[str, Any]
 ) -> None:
     recipe = changed(recipe, **fields, network=network, epochs=3)
-    whole = Training(recipe, 1, engine)
+    whole = Training(recipe, 1, engine, 10)
     list(fit(whole, examples, examples))
-    stopped = Training(recipe, 1, engine)
+    stopped = Training(recipe, 1, engine, 10)
     next(fit(stopped, examples, examples))
     state = {key: value.clone() for key, value in stopped.state_dict().items()}
-    again = Training(recipe, 1, engine)
+    again = Training(recipe, 1, engine, 10)
     again.load_state_dict(state, stopped.curve)
     assert [epoch.epoch for epoch in fit(again, examples, examples)] == [2, 3]
     assert again.curve == whole.curve

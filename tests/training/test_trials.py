@@ -120,7 +120,7 @@ def test_an_unfinished_run_trains_the_missing_epochs_alone(
     n_done: int,
 ) -> None:
     whole = run_trial(trial, split)
-    stopped = Training(trial.recipe, trial.seed, engine)
+    stopped = Training(trial.recipe, trial.seed, engine, 10)
     train, validation = (
         Examples.on(engine.device, part) for part in (split.train, split.validation)
     )
@@ -133,7 +133,7 @@ def test_an_unfinished_run_trains_the_missing_epochs_alone(
     first, *others = capsys.readouterr().out.splitlines()
     assert first == f"train-convnet: going on after epoch {n_done} of 2"
     assert [line.split(",")[0] for line in others] == ["train-convnet: epoch 2/2"][: 2 - n_done]
-    again = Training(trial.recipe, trial.seed, engine)
+    again = Training(trial.recipe, trial.seed, engine, 10)
     load_checkpoint(path, again)
     assert again.curve == whole.curve
 
