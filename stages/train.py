@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import torch
+
 from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_json
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.networks.models import count_parameters
 from mnistpipe.scoring.predictions import predictions_file, write_predictions
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, average
-from mnistpipe.training.checkpoints import remove_checkpoints
+from mnistpipe.training.checkpoints import finish, forget_recorded
 from mnistpipe.training.engine import start_engine
 from mnistpipe.training.loop import convergence_epoch, count_steps
 from mnistpipe.training.plan import read_training_run
@@ -21,13 +23,14 @@ def main(stage: str) -> None:
     wanted = read_training_run(stage)
     split = read_split()
     engine = start_engine(wanted.recipe.precision)
-    curve = Path(f"plots/loss/{stage}.csv")
+    curve, model = Path(f"plots/loss/{stage}.csv"), Path(f"models/{stage}.safetensors")
+    forget_recorded(stage)
     trials = plan_trials(stage, wanted, split, engine, curve)
     results = run_trials(trials, split)
     recipe, n_examples, first = trials[0].recipe, len(trials[0].choose(split)), results[0]
     write_curve(curve, first.curve, split.title)
     write_model(
-        Path(f"models/{stage}.safetensors"),
+        model,
         first.network,
         ModelCard(
             recipe.network, recipe.dropout, split.title, split.classes, PIXEL_MEAN, PIXEL_STD
@@ -42,6 +45,7 @@ def main(stage: str) -> None:
             "network": recipe.network,
             "parameters": count_parameters(first.network),
             "precision": engine.precision,
+            "pytorch": torch.__version__,
             "examples": n_examples,
             "steps": count_steps(n_examples, recipe),
             "images_per_epoch": images_per_epoch(n_examples, recipe),
@@ -52,4 +56,4 @@ def main(stage: str) -> None:
             },
         },
     )
-    remove_checkpoints(stage)
+    finish(stage, [trial.checkpoint for trial in trials], model)

@@ -4,6 +4,7 @@ The parts of the library that meet damaged files and downloads are tested beside
 `pytest -m faults` runs all of it, and docs/reliability.md says which test stands for what.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -77,7 +78,7 @@ def partial_files(folder: Path) -> list[str]:
 
 def finished_epochs(folder: Path) -> int:
     """Of the unfinished run, as its checkpoint says."""
-    files = list((folder / CHECKPOINTS).glob("*/*.safetensors"))
+    files = list((folder / CHECKPOINTS / STAGE).glob("*.safetensors"))
     if not files:
         return 0
     (file,) = files
@@ -97,9 +98,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def assert_tidy(folder: Path) -> None:
-    """All outputs and nothing of the way there: the next write takes away what was half written."""
+    """All outputs, and of the way there only what was finished, until DVC has recorded it."""
     assert set(outputs(folder)) == set(OUTPUTS)
-    assert not list(folder.glob(f"{CHECKPOINTS}/*"))
+    *finished, product = sorted((folder / CHECKPOINTS / STAGE).iterdir())
+    assert {path.suffix for path in finished} == {".safetensors"}
+    assert product.read_text() == hashlib.md5((folder / MODEL).read_bytes()).hexdigest()  # noqa: S324 (DVC's)
     assert not partial_files(folder)
 
 
@@ -158,8 +161,8 @@ PLACES: list[tuple[str, str, int, bool, int]] = [
     ("between predictions and metrics", "os:replace", 11, True, 4),
     ("in the metrics", HALF_A_WRITE, 12, False, 4),
     ("before the metrics are on the disk", "os:fsync", 12, False, 4),
-    ("before the checkpoint is removed", "shutil:rmtree", 1, False, 4),
-    ("after the checkpoint is removed", "shutil:rmtree", 1, True, 0),
+    ("before the product is noted", HALF_A_WRITE, 13, False, 4),
+    ("after the product is noted", "os:replace", 13, True, 4),
 ]
 KILLS = [(*place, SIGKILL) for place in PLACES]
 KILLS += [(*place, number) for place in PLACES[1::3] for number in (SIGINT, SIGTERM)]
@@ -236,6 +239,21 @@ def test_with_other_parameters_a_run_starts_anew(
     assert again.epochs == [1, 2, 3, 4]
     assert outputs(folder)[MODEL] != whole[MODEL]
     assert_tidy(folder)  # the other parameters' checkpoint is gone, too
+
+
+def test_a_run_that_dvc_has_not_recorded_is_not_trained_again(
+    forks: Forks, folder: Path, whole: dict[str, bytes]
+) -> None:
+    assert forks.run(folder, STAGE).epochs == [1, 2, 3, 4]
+    (folder / "dvc.lock").write_text("md5: 00000000000000000000000000000000\n")
+    again = forks.run(folder, STAGE)  # as after a kill before DVC has recorded it
+    assert (again.status, again.epochs) == (0, [])
+    assert outputs(folder) == whole
+    product = folder / CHECKPOINTS / STAGE / "product"
+    (folder / "dvc.lock").write_text(f"md5: {product.read_text()}\n")
+    once_more = forks.run(folder, STAGE)  # as by dvc repro --force
+    assert (once_more.status, once_more.epochs) == (0, [1, 2, 3, 4])
+    assert_tidy(folder)
 
 
 def test_a_damaged_checkpoint_is_passed_over(
@@ -436,7 +454,8 @@ def test_with_broken_parameters_no_training_starts(
 def test_the_page_about_faults_names_tests_that_exist() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
-    rows = [line for line in page.splitlines() if line.startswith("| ")][2:]
+    faults, _, _ = page.partition("\n## ")
+    rows = [line for line in faults.splitlines() if line.startswith("| ")][2:]
     assert len(rows) > 20
     assert all(re.search(r"`tests/[\w/]+\.py::\w+`", row) for row in rows)
     for file, test in named:

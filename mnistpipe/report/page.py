@@ -15,7 +15,7 @@ from mnistpipe.report.augmentation import perturbed_accuracies, robust_by_pair
 from mnistpipe.report.corrections import corrected_numbers
 from mnistpipe.report.curve import learning_curve
 from mnistpipe.report.formats import FILTERS
-from mnistpipe.report.runs import find_spike, gather_runs, precisions, read_test_scores
+from mnistpipe.report.runs import engines, find_spike, gather_runs, read_test_scores
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.scoring.significance import LEVEL, Difference
 
@@ -46,7 +46,7 @@ def write_report(
         several_seeds=any(run.n_seeds > 1 for run in results["runs"]),
         data=summary["data"],
         classes=[key.removeprefix("class-") for key in summary["analyze"]["classes"]],
-        precisions=precisions(summary),
+        engines=engines(summary),
         answers=answers,
         perturbed=perturbed_accuracies(summary["robustness"]),
         robust=robust_by_pair(summary["robustness"], augmentation),

@@ -117,11 +117,12 @@ def read_test_scores(summary: Metrics) -> dict[str, Score]:
     return {stage: read_score(run["test"]) for stage, run in _runs(summary).items()}
 
 
-def precisions(summary: Metrics) -> dict[str, list[str]]:
-    """The stages that were trained in each precision."""
+def engines(summary: Metrics) -> dict[str, list[str]]:
+    """The stages that were trained in each precision, by each version of PyTorch."""
     stages: dict[str, list[str]] = {}
     for stage, run in (_runs(summary) | _sweep(summary, STEPS_SWEEP)).items():
-        stages.setdefault(run["precision"], []).append(stage)
+        engine = f"{run['precision']} by PyTorch {run['pytorch']}"
+        stages.setdefault(engine, []).append(stage)
     return stages
 
 

@@ -14,6 +14,7 @@ RUN_KEYS = (
     "examples",
     "steps",
     "precision",
+    "pytorch",
     "convergence_epoch",
     "train",
     "train_split",

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from mnistpipe.training.loop import Epoch, Training
 from mnistpipe.training.recipe import Recipe
 
 CHECKPOINTS = Path(".mnistpipe/checkpoints")  # git-ignored, and unknown to DVC
+LOCK_FILE = Path("dvc.lock")
+_PRODUCT = "product"  # beside finished runs: the digest of what was made of them
 _CURVE_KEY, _DIGEST_KEY = "curve", "sha256"
 _CODE = "mnistpipe.training.trials"  # what a run consists of, with all that it imports
 
@@ -66,9 +69,30 @@ def load_checkpoint(path: Path, training: Training) -> None:
         training.load_state_dict(state, [Epoch(**row) for row in json.loads(curve)])
 
 
-def remove_checkpoints(stage: str) -> None:
-    """Forget a stage's unfinished runs, those of other parameters, too."""
-    shutil.rmtree(CHECKPOINTS / stage, ignore_errors=True)
+def finish(stage: str, kept: Iterable[Path | None], product: Path) -> None:
+    """Forget all of a stage's runs but those that are finished now: DVC has yet to hear of them.
+
+    Args:
+        stage: whose runs they are.
+        kept: files of the finished ones; None for one that has none.
+        product: what the stage has written, whose digest DVC will write into its lock file.
+
+    """
+    folder = CHECKPOINTS / stage
+    for path in set(folder.glob("*.safetensors")).difference(kept):
+        path.unlink()
+    write_bytes(folder / _PRODUCT, _digest(product, "md5").encode())
+
+
+def forget_recorded(stage: str) -> None:
+    """Forget finished runs that DVC has recorded: if the stage starts again, it is to train anew.
+
+    A run that was killed after `finish`, before DVC had recorded it, is taken up once more.
+    """
+    with suppress(OSError):
+        product = (CHECKPOINTS / stage / _PRODUCT).read_text(encoding="utf-8")
+        if f"md5: {product}\n" in LOCK_FILE.read_text(encoding="utf-8"):
+            shutil.rmtree(CHECKPOINTS / stage)
 
 
 def _digest_state(state: Mapping[str, Tensor], curve: str) -> str:
@@ -78,6 +102,6 @@ def _digest_state(state: Mapping[str, Tensor], curve: str) -> str:
     return digest.hexdigest()
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, algorithm: str = "sha256") -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()

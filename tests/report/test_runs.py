@@ -118,14 +118,15 @@ def test_better_and_worse_are_told_from_noise_by_the_numbers_of_errors() -> None
     assert "below p = 0.05 it" in table
 
 
-def test_the_report_names_the_precision_or_who_has_which() -> None:
+def test_the_report_names_precision_and_pytorch_or_who_has_which() -> None:
     summary = summary_of(MNIST)
-    assert "\nTrained in fp32.\n" in report_of(MNIST, NO_SPIKE, summary)
+    assert "\nTrained in fp32 by PyTorch 2.14.1.\n" in report_of(MNIST, NO_SPIKE, summary)
     summary["train-net"]["precision"] = "bf16"
     summary["partial-data-steps"]["sixteenth"]["precision"] = "bf16"
     assert (
-        "\nTrained in fp32 (`train-convnet`, `train-augmented`, `train-net-augmented`, "
-        "`partial-data@half`, `partial-data@sixteenth`) and bf16 (`train-net`, "
+        "\nTrained in fp32 by PyTorch 2.14.1 (`train-convnet`, `train-augmented`, "
+        "`train-net-augmented`, "
+        "`partial-data@half`, `partial-data@sixteenth`) and bf16 by PyTorch 2.14.1 (`train-net`, "
         "`partial-data-steps@sixteenth`).\n"
     ) in report_of(MNIST, NO_SPIKE, summary)
 

@@ -38,6 +38,7 @@ def test_the_summary_of_a_run_is_its_scores_and_what_explains_them() -> None:
         "examples",
         "steps",
         "precision",
+        "pytorch",
         "convergence_epoch",
         "train",
         "train_split",

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from mnistpipe.training import checkpoints
 from mnistpipe.training.checkpoints import (
     CHECKPOINTS,
     checkpoint_path,
+    finish,
+    forget_recorded,
     load_checkpoint,
-    remove_checkpoints,
     save_checkpoint,
 )
 from mnistpipe.training.engine import Engine
@@ -239,13 +241,32 @@ def test_the_name_is_the_same_before_and_after_any_module_of_ours_is_imported(
     assert checkpoint_path(**basis) == path
 
 
-def test_a_stages_files_are_forgotten_and_no_other_stages(
+def test_a_stages_other_runs_are_forgotten_and_no_other_stages(
     stopped: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("train-net/a", "train-net/b", "train-net-augmented/a"):
         save_checkpoint(CHECKPOINTS / f"{name}.safetensors", stopped)
-    remove_checkpoints("train-net")
-    assert [path.name for path in CHECKPOINTS.iterdir()] == ["train-net-augmented"]
-    assert len(list(CHECKPOINTS.rglob("*.safetensors"))) == 1
-    remove_checkpoints("train-net")  # there are none any more
+    kept = CHECKPOINTS / "train-net" / "b.safetensors"
+    finish("train-net", [None, kept], kept)
+    assert list((CHECKPOINTS / "train-net").glob("*.safetensors")) == [kept]
+    assert len(list((CHECKPOINTS / "train-net-augmented").iterdir())) == 1
+
+
+def test_what_dvc_has_recorded_is_forgotten(
+    stopped: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    forget_recorded("train-net")  # there is nothing yet
+    kept = CHECKPOINTS / "train-net" / "a.safetensors"
+    save_checkpoint(kept, stopped)
+    forget_recorded("train-net")
+    finish("train-net", [kept], kept)
+    lock = "md5: 00000000000000000000000000000000\n"
+    Path("dvc.lock").write_text(lock)
+    forget_recorded("train-net")
+    assert kept.exists()
+    product = hashlib.md5(kept.read_bytes()).hexdigest()  # noqa: S324 (DVC's)
+    Path("dvc.lock").write_text(f"{lock}      md5: {product}\n")
+    forget_recorded("train-net")
+    assert not kept.exists()

@@ -310,26 +310,3 @@ def test_elsewhere_than_on_linux_the_allocator_is_left_alone(
             elsewhere.setattr(sys, "platform", platform)
             keep_freed_memory()
     assert calls == []
-
-
-@pytest.mark.parametrize(("users", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
-def test_threads_of_a_stage_wait_briefly_unless_the_user_says_otherwise(
-    users: dict[str, str], expected: str
-) -> None:
-    script = """
-import os, sys
-from stages.__main__ import answer_signals  # as `python -m stages` and `python -m tools` do
-answer_signals()
-assert "torch" not in sys.modules  # which reads it when it is imported
-print(os.environ["GOMP_SPINCOUNT"])
-"""
-    rest = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=rest | users,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == f"{expected}\n"
