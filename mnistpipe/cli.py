@@ -94,6 +94,8 @@ def _predictions(
 
 def _parse(name: str, text: str) -> tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]:
     file, advice = f"{predictions_file(name)}", "name another revision."
+    if "\ufffd" in text:  # in the place of what is no text
+        raise UserError(f"{file} is not UTF-8 text; {advice}")
     labels, predicted = parse_predictions(text, file, advice)
     if len(labels) == 0:
         raise UserError(f"{file} has no predictions; {advice}")

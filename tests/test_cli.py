@@ -67,7 +67,7 @@ def test_a_checkout_of_another_user_is_refused_with_what_to_do(
 
 def test_a_table_that_is_no_text_is_named(repo: Path) -> None:
     (repo / "plots/predictions/train-net.csv").write_bytes(b"actual,predicted\n\xff,1\n")
-    with pytest.raises(UserError, match=r"train-net\.csv"):
+    with pytest.raises(UserError, match=r"train-net\.csv is not UTF-8 text; name another revision"):
         compare_revisions("before", None)
 
 

@@ -123,7 +123,7 @@ def draw_embedding(
     """The t-SNE map, each class in its colour and shape, and named at its median."""
     names = name_classes(classes)
     longest = max(map(len, names))
-    letters = len(names) * longest
+    letters = sum(map(len, names))
     side = 7 * float(np.clip(np.sqrt(letters / 200), 1, 2.5))  # with room for all names
     columns = math.ceil(len(names) / (3.7 * side))  # of the legend, each as high as the map
     font_size = 10 if len(names) <= 10 else 8  # noqa: PLR2004
