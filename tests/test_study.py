@@ -136,6 +136,7 @@ def test_the_whole_file_has_what_each_section_says_alone() -> None:
         ),
         (": digits ", ": mnist ", "data.fallback should be 'digits' or null, not 'mnist'"),
         ("  fallback: digits ", "# ", "data.fallback is missing"),
+        ("  prepare: resize ", "# ", "data.prepare is missing"),
         ("folder: data/images", "folder: null", "data.folder should be"),
         ("prepare: resize", "prepare: crop", "data.prepare should be 'resize' or 'mnist', not"),
         # the split

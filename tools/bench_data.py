@@ -13,7 +13,6 @@ import numpy as np
 from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.data.datasets import RAW, Dataset, load_digits, load_raw, read_source
 from mnistpipe.data.download import fetch
-from mnistpipe.data.params import Data
 from mnistpipe.data.raw_files import raw_files
 from mnistpipe.data.sources import MIRROR_VARIABLE, local_folder
 from mnistpipe.data.split import Labelled, split_dataset
@@ -62,6 +61,6 @@ def _raw_mnist(folder: Path) -> Dataset | None:
         any((origin / name).exists() for name in file.names) for file in raw_files("mnist")
     ):
         return None
-    mnist = Data(dataset="mnist", fallback=None)
+    mnist = load_params().data.model_copy(update={"dataset": "mnist", "fallback": None})
     fetch(folder / "raw", mnist, mirror, lambda text: print(text, file=sys.stderr))
     return load_raw(folder / "raw")

@@ -23,8 +23,8 @@ class Data(Section):
         "folder",
     ]
     fallback: Literal["digits"] | None
-    folder: str = "data/images"
-    prepare: Literal["resize", "mnist"] = "resize"
+    folder: str
+    prepare: Literal["resize", "mnist"]
 
 
 class PrepareSplit(Section):

@@ -20,6 +20,8 @@ from mnistpipe.data.download import fetch
 from mnistpipe.data.params import Data
 from mnistpipe.data.raw_files import MNIST_SHA256S, RawFile
 from mnistpipe.files.errors import UserError
+from mnistpipe.study import load_params
+from tests.conftest import PARAMS_FILE
 from tests.data.conftest import Serve
 from tests.data.idx_files import idx
 from tests.data.servers import Answer, Server, closed_address, reply
@@ -36,8 +38,15 @@ UNPACKED = {
 CONTENTS = {name: gzip.compress(content, mtime=0) for name, content in UNPACKED.items()}
 NAMES = sorted(CONTENTS)
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
-WITH_FALLBACK = Data(dataset="mnist", fallback="digits")
-WITHOUT_FALLBACK = Data(dataset="mnist", fallback=None)
+WITH_FALLBACK = load_params(PARAMS_FILE).data
+WITHOUT_FALLBACK = WITH_FALLBACK.model_copy(update={"fallback": None})
+
+
+def wanted(dataset: str) -> Data:
+    """Without a fallback."""
+    return WITHOUT_FALLBACK.model_copy(update={"dataset": dataset})
+
+
 WEB_PAGE = b"<!DOCTYPE html><title>Log in</title>"
 
 pytestmark = pytest.mark.faults
@@ -584,7 +593,7 @@ def test_digits_need_no_network(
     server = serve(reply)
     public.append(server.address)
     told: list[str] = []
-    data = Data(dataset="digits", fallback=None)
+    data = wanted("digits")
     assert fetch(raw, data, server.address, told.append) == "digits"
     assert holds(raw, [], "digits")
     assert server.requested == told == []
@@ -647,8 +656,8 @@ def pin(monkeypatch: pytest.MonkeyPatch, dataset: str, files: dict[str, bytes]) 
     monkeypatch.setattr(raw_files, "published_md5s", lambda: known)
 
 
-FASHION = Data(dataset="fashion-mnist", fallback=None)
-LETTERS = Data(dataset="emnist-letters", fallback=None)
+FASHION = wanted("fashion-mnist")
+LETTERS = wanted("emnist-letters")
 
 
 def test_data_sets_are_switched_without_another_download_or_a_changed_file(
@@ -687,7 +696,7 @@ def test_a_file_for_which_no_digest_is_known_is_taken_by_its_form_with_a_line(
     for name, content in stand_ins(monkeypatch, "kmnist", 5).items():
         (raw / name.removesuffix(".gz")).write_bytes(gzip.decompress(content))
     told: list[str] = []
-    assert fetch(raw, Data(dataset="kmnist", fallback=None), None, told.append) == "kmnist"
+    assert fetch(raw, wanted("kmnist"), None, told.append) == "kmnist"
     assert load_raw(raw).classes[5] == "ha"
     assert len(told) == 4
     assert told[0] == (
@@ -788,6 +797,9 @@ def test_another_archive_than_emnists_is_an_error(raw: Path, tmp_path: Path) -> 
 def test_the_fallback_stands_in_for_each_data_set(raw: Path, public: list[str], name: str) -> None:
     public.append(closed_address())
     told: list[str] = []
-    assert fetch(raw, Data(dataset=name, fallback="digits"), None, told.append) == "digits"  # type: ignore[arg-type]
+    assert (
+        fetch(raw, WITH_FALLBACK.model_copy(update={"dataset": name}), None, told.append)
+        == "digits"
+    )
     assert f"{CATALOGUE[name].title.upper()} COULD NOT BE HAD" in told[-1]
     assert load_raw(raw).title == "scikit-learn digits (not MNIST)"
