@@ -1,23 +1,64 @@
-"""The command line: mnistpipe compare REV [REV]."""
+"""The command line: mnistpipe predict IMAGE ... and mnistpipe compare REV [REV]."""
 
 import argparse
-import subprocess
+import importlib
+import os
+import signal
 import sys
 from pathlib import Path
-
-import numpy as np
-from jaxtyping import Shaped
-from numpy import ndarray
-
-from mnistpipe.files.errors import UserError
-from mnistpipe.scoring.predictions import PREDICTIONS, parse_predictions, predictions_file
-from mnistpipe.scoring.significance import LEVEL, compare_predictions
+from types import FrameType
 
 
 def main() -> None:
     """Entry point of the `mnistpipe` command."""
+    arguments = _parser().parse_args()
+    before = signal.signal(signal.SIGINT, _stop)
+    # What a command imports takes up to seconds, and only now is Ctrl-C answered.
+    from mnistpipe.files.errors import UserError  # noqa: PLC0415
+
+    try:
+        status = importlib.import_module(f"mnistpipe.{arguments.command}").run(arguments)
+        sys.stdout.flush()
+    except UserError as error:
+        sys.exit(f"ERROR: {error}")
+    except BrokenPipeError:  # whoever reads has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if status != 0:
+        sys.exit(status)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mnistpipe", description="A study of CNNs on MNIST.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    predict = commands.add_parser(
+        "predict",
+        help="which digit each image shows",
+        description="Say which digit each image shows, how probable that is, and what comes "
+        "second: photographs, scans, screenshots, drawings. The network that comes with the "
+        "package says so, or another one.",
+    )
+    predict.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="a file, a folder with all images below it, a pattern such as '*.png', or - for "
+        "standard input",
+    )
+    predict.add_argument("--model", metavar="FILE", type=Path, help="another trained network")
+    predict.add_argument(
+        "--prepare",
+        choices=["mnist", "resize"],
+        default="mnist",
+        help="mnist finds the digit and brings it into MNIST's form (default); resize takes the "
+        "whole image, light ink on dark",
+    )
+    predict.add_argument("--json", action="store_true", help="one JSON object a line")
+    predict.add_argument(
+        "--show", metavar="FOLDER", type=Path, help="write what the network got to see, as PNG"
+    )
     compare = commands.add_parser(
         "compare",
         help="each run's test accuracy before and after",
@@ -28,98 +69,13 @@ def main() -> None:
     compare.add_argument(
         "after", metavar="REV", nargs="?", help="another one (default: the working tree)"
     )
-    arguments = parser.parse_args()
-    try:
-        print(compare_revisions(arguments.before, arguments.after))
-    except UserError as error:
-        sys.exit(f"ERROR: {error}")
+    return parser
 
 
-def compare_revisions(before: str, after: str | None) -> str:
-    """A table in Markdown with a row for each run that both sides have.
-
-    Raises UserError if a revision does not exist or has no predictions, or if the two sides
-    were tested on different images.
-    """
-    old, new = _predictions(before), _predictions(after)
-    common = [name for name in new if name in old]
-    if not common:
-        raise UserError(f"{before} and {after or 'the working tree'} have no run in common.")
-    rows = [
-        "| run | before | after | fixed | broken | p | |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
-    ]
-    for name in common:
-        (labels, first), (labels_after, second) = old[name], new[name]
-        if not np.array_equal(labels, labels_after):
-            raise UserError(
-                f"{name}: the two sides were tested on different images, {len(labels):,} and "
-                f"{len(labels_after):,}; their accuracies do not compare."
-            )
-        difference = compare_predictions(labels, first, second)
-        rows.append(
-            f"| {name} | {np.mean(first == labels):.2%} | {np.mean(second == labels):.2%} "
-            f"| {difference.fixed} | {difference.broken} | {difference.p_value:.2g} "
-            f"| {difference.verdict} |"
-        )
-    note = (
-        f"Test images fixed and broken; p by the exact McNemar test, each run by itself, called "
-        f"better or worse below {LEVEL}. One seed a side: another seed may differ, too. Choose by "
-        "the validation set and look here once: what the test set chose, it no longer tests."
-    )
-    return "\n".join([*rows, "", note])
-
-
-def _predictions(
-    revision: str | None,
-) -> dict[str, tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]]:
-    """Labels and predictions of each run in a revision, or in the working tree."""
-    if revision is None:
-        texts = {
-            path.stem: path.read_text(encoding="utf-8", errors="replace")
-            for path in sorted((_top() / PREDICTIONS).glob("*.csv"))
-        }
-    else:
-        listed = _git("ls-tree", "--name-only", revision, f"{PREDICTIONS.as_posix()}/")
-        texts = {
-            Path(name).stem: _git("show", f"{revision}:./{name}") for name in listed.splitlines()
-        }
-    if not texts:
-        raise UserError(
-            f"{revision or 'the working tree'} has no files in {PREDICTIONS}; run the study "
-            "there first, and commit them, or name another revision."
-        )
-    return {name: _parse(name, text) for name, text in texts.items()}
-
-
-def _parse(name: str, text: str) -> tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]:
-    file, advice = f"{predictions_file(name)}", "name another revision."
-    if "\ufffd" in text:  # in the place of what is no text
-        raise UserError(f"{file} is not UTF-8 text; {advice}")
-    labels, predicted = parse_predictions(text, file, advice)
-    if len(labels) == 0:
-        raise UserError(f"{file} has no predictions; {advice}")
-    return labels, predicted
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(
-        ["git", *words],  # noqa: S607
-        cwd=_top(),
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:  # git says what to do, perhaps in several lines
-        raise UserError(f"git {words[0]}: {done.stderr.strip().removeprefix('fatal: ')}")
-    return done.stdout
-
-
-def _top() -> Path:
-    """The study's folder, from any folder in it."""
-    here = Path.cwd()
-    return next((each for each in (here, *here.parents) if (each / "dvc.yaml").exists()), here)
+def _stop(number: int, _: FrameType | None) -> None:
+    """At once: what a handler raises while PyTorch is imported may be swallowed."""
+    os.write(2, b"\nStopped.\n" if os.isatty(2) else b"Stopped.\n")  # below the terminal's ^C
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from mnistpipe.files.errors import UserError
 from mnistpipe.images.rules import main_parts, without_rules
 
 LONGEST = 480  # pixels of a side that are looked at; a photograph has more than are needed
-FAINTEST = 20  # grey levels by which ink differs from paper at least
-ABOVE_NOISE = 6.0  # standard deviations of the paper by which it does
-EVEN = 24  # grey levels by which even paper differs from place to place at most
-DOUBT = 0.25  # share that most of it exceeds the half by, for a clear answer
-SMALLEST_PAGE = 0.1  # share of a picture from which on a sheet in it can be the page
+FAINTEST = 20  # grey levels by which ink differs from paper at least ...
+ABOVE_NOISE = 6.0  # ... and as often the standard deviation of the paper's
 LIGHTEST = 0.4  # share of the full ink's contrast from which on a pixel is ink
+EVEN = 24  # grey levels by which even paper differs from place to place at most
+DOUBT = 0.25  # how much more than half of the picture has to be light to say that paper is
+SMALLEST_PAGE = 0.1  # share of the picture that a sheet of paper in it takes at least
+RECTANGULAR = 0.82  # share of its own box that it takes, turned by some degrees
+DRAWN = (0.001, 0.25)  # share of it that a digit takes
 
 _AROUND = np.ones((3, 3), dtype=bool)  # a pixel and its neighbours, the diagonal ones, too
 
@@ -42,13 +44,15 @@ def find_ink(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "a b"]:
         raise EmptyImageError
     if shrunk is not grey and page is None and _longest(digit) < LONGEST / 8:
         return find_ink(_closer(grey, digit))
-    near = ndimage.binary_dilation(digit, _AROUND, iterations=2)
-    box: Float32[ndarray, "a b"] = (contrast * near)[_box(near & (contrast > LIGHTEST / 3))]
-    return box
+    near = ndimage.maximum_filter(digit, 5)
+    box = (contrast * near)[_box(near & (contrast > LIGHTEST / 3))]
+    full = np.percentile(box[box > LIGHTEST], 90)  # of the digit, as other things may be darker
+    ink: Float32[ndarray, "a b"] = np.clip(box / full, 0, 1).astype(np.float32)
+    return ink
 
 
 def _longest(mask: Bool[ndarray, "h w"]) -> int:
-    return max(side.stop - side.start for side in _box(mask))
+    return max(int(side.stop - side.start) for side in _box(mask))
 
 
 def _shrunk(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
@@ -101,18 +105,17 @@ def _page(levels: Float32[ndarray, "h w"]) -> UInt8[ndarray, "a b"] | None:
     light = levels > (levels.max() + levels.min()) / 2
     if light.mean() < SMALLEST_PAGE:
         return None
-    parts, n_parts = ndimage.label(light)
-    largest = 1 + int(np.argmax(np.bincount(parts.ravel(), minlength=2)[1:]))
-    sheet = ndimage.binary_fill_holes(parts == largest)
+    parts, _ = ndimage.label(light)
+    sheet = ndimage.binary_fill_holes(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
     box = _box(sheet)
-    drawn = 1 - np.mean(light[sheet])
-    if (
-        sheet.mean() < SMALLEST_PAGE
-        or sheet[box].shape[0] == light.shape[0]  # half of the picture, the rest is in shadow
-        or sheet[box].shape[1] == light.shape[1]
-        or sheet[box].mean() < 0.82  # less of its box than a rectangle's, somewhat turned
-        or not 0.001 < drawn < 0.25  # as much of it as a digit takes
-    ):
+    least, most = DRAWN
+    is_page = (
+        sheet.mean() >= SMALLEST_PAGE
+        and sheet[box].mean() >= RECTANGULAR
+        and least < 1 - light[sheet].mean() < most
+        and all(np.less(sheet[box].shape, light.shape))  # or the rest of it lies in shadow
+    )
+    if not is_page:
         return None
     sheet = ndimage.binary_erosion(sheet, _AROUND, iterations=3)
     page = np.where(sheet, levels, np.median(levels[sheet]))[box]
@@ -124,9 +127,11 @@ def _contrast(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
     levels = levels - _paper(levels)
     n_full = max(9, levels.size // 2000)
     full = np.sort(levels, axis=None)[-n_full:].mean()
+    if full < FAINTEST:
+        raise EmptyImageError
     paper = levels[levels < full / 2]
     noise = 1.4826 * np.median(np.abs(paper - np.median(paper)))  # as a standard deviation
-    if full < max(FAINTEST, ABOVE_NOISE * noise):
+    if full < ABOVE_NOISE * noise:
         raise EmptyImageError
     contrast: Float32[ndarray, "h w"] = np.clip(levels / full, 0, 1)
     return contrast

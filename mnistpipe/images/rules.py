@@ -7,15 +7,18 @@ from scipy import ndimage
 
 FAINT = 0.25  # share of the full ink's contrast from which on a rule is seen
 FAINTER = 0.8  # share of it up to which a line is taken for a rule, whatever it crosses
+# Of the digit's size: a part that is larger than the first and nearer than the second belongs to
+# it, and so does one that is larger than the third and within its box.
+LARGE, NEAR, SMALL = 0.25, 0.25, 0.12
 _AROUND = np.ones((3, 3), dtype=bool)  # a pixel and its neighbours, the diagonal ones, too
 
 
 def without_rules(contrast: Float32[ndarray, "h w"], lightest: float) -> Bool[ndarray, "h w"]:
     """Where there is ink, lines across the picture apart, as of ruled paper or a frame.
 
-    Lines that are fainter than the ink are rules. A digit can have lines across itself, in a picture
-    that is cut to its box. They are no rules if something else reaches their ends, as in 2, 4, 5
-    and 7, or if nothing else is there.
+    Lines that are fainter than the ink are rules. Others can be a digit's own, in a picture that is
+    cut to its box: so they are if something else reaches their ends, as in 2, 4, 5 and 7, or if
+    nothing else is there.
 
     Args:
         contrast: of the picture, 1 for full ink.
@@ -33,7 +36,7 @@ def without_rules(contrast: Float32[ndarray, "h w"], lightest: float) -> Bool[nd
     rules = [_lines(ink), _lines(ink.T).T]
     rest = main_parts(ink & ~(rules[0] | rules[1]))
     for axis, rule in enumerate(rules):
-        if rule.any() and not _juts_out(rule.any(axis=axis), rest.any(axis=axis)):
+        if rule.any() and not _juts_out(np.any(rule, axis=axis), np.any(rest, axis=axis)):
             rules[axis] = np.zeros_like(rule)
     both = rules[0] | rules[1]
     return _bridged(ink & ~both, ink & both)
@@ -60,19 +63,19 @@ def _bridged(rest: Bool[ndarray, "h w"], taken: Bool[ndarray, "h w"]) -> Bool[nd
 def _lines(ink: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
     """Lines from the left to the right, or nearly so; they may be tilted a little."""
     width = ink.shape[1]
-    thick = ndimage.maximum_filter1d(ink, 3, axis=0)
-    runs = ndimage.minimum_filter1d(thick, max(3, width // 7), axis=1)
+    runs = ndimage.maximum_filter1d(ink, 3, axis=0)
+    runs = ndimage.minimum_filter1d(runs, max(3, width // 7), axis=1)
     runs = ndimage.maximum_filter1d(runs, max(3, width // 7), axis=1)
-    parts, n_parts = ndimage.label(runs, _AROUND)
-    if n_parts == 0:
-        return runs
+    parts, _ = ndimage.label(runs, _AROUND)
     long = [
         columns.stop - columns.start > 0.75 * width and rows.stop - rows.start < 0.1 * width
         for rows, columns in ndimage.find_objects(parts)
     ]
+    if not any(long):
+        return np.zeros_like(ink)
     size = max(4, width // 40)
-    thick = ndimage.binary_opening(ink, np.ones((size, size), dtype=bool))
-    lines: Bool[ndarray, "h w"] = np.array([False, *long])[parts] & ~thick
+    thick = ndimage.maximum_filter(ndimage.minimum_filter(ink, size, mode="constant"), size)
+    lines: Bool[ndarray, "h w"] = np.array([False, *long])[parts] & ink & ~thick
     return lines
 
 
@@ -91,5 +94,6 @@ def main_parts(ink: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
     main = extents.argmax()
     away = np.maximum(edges[main, :2] - edges[:, 2:], edges[:, :2] - edges[main, 2:]).max(axis=1)
     share, distance = extents / extents[main], away / extents[main]
-    kept = (share > 0.25) & (distance < 0.25) | (share > 0.12) & (distance < 0)
-    return np.array([False, *kept])[parts]
+    kept = (share > LARGE) & (distance < NEAR) | (share > SMALL) & (distance < 0)
+    main_ink: Bool[ndarray, "h w"] = np.array([False, *kept])[parts]
+    return main_ink

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mnistpipe.cli import compare_revisions, main
+from mnistpipe.cli import main
+from mnistpipe.compare import compare_revisions
 from mnistpipe.files.errors import UserError
 
 

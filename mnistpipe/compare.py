@@ -1,0 +1,106 @@
+"""The command `mnistpipe compare REV [REV]`: two revisions' predictions, image by image."""
+
+import argparse
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+from numpy import ndarray
+
+from mnistpipe.files.errors import UserError
+from mnistpipe.scoring.predictions import PREDICTIONS, parse_predictions, predictions_file
+from mnistpipe.scoring.significance import LEVEL, compare_predictions
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table; returns the exit status."""
+    print(compare_revisions(arguments.before, arguments.after))
+    return 0
+
+
+def compare_revisions(before: str, after: str | None) -> str:
+    """A table in Markdown with a row for each run that both sides have.
+
+    Raises UserError if a revision does not exist or has no predictions, or if the two sides
+    were tested on different images.
+    """
+    old, new = _predictions(before), _predictions(after)
+    common = [name for name in new if name in old]
+    if not common:
+        raise UserError(f"{before} and {after or 'the working tree'} have no run in common.")
+    rows = [
+        "| run | before | after | fixed | broken | p | |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for name in common:
+        (labels, first), (labels_after, second) = old[name], new[name]
+        if not np.array_equal(labels, labels_after):
+            raise UserError(
+                f"{name}: the two sides were tested on different images, {len(labels):,} and "
+                f"{len(labels_after):,}; their accuracies do not compare."
+            )
+        difference = compare_predictions(labels, first, second)
+        rows.append(
+            f"| {name} | {np.mean(first == labels):.2%} | {np.mean(second == labels):.2%} "
+            f"| {difference.fixed} | {difference.broken} | {difference.p_value:.2g} "
+            f"| {difference.verdict} |"
+        )
+    note = (
+        f"Test images fixed and broken; p by the exact McNemar test, each run by itself, called "
+        f"better or worse below {LEVEL}. One seed a side: another seed may differ, too. Choose by "
+        "the validation set and look here once: what the test set chose, it no longer tests."
+    )
+    return "\n".join([*rows, "", note])
+
+
+def _predictions(
+    revision: str | None,
+) -> dict[str, tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]]:
+    """Labels and predictions of each run in a revision, or in the working tree."""
+    if revision is None:
+        texts = {
+            path.stem: path.read_text(encoding="utf-8", errors="replace")
+            for path in sorted((_top() / PREDICTIONS).glob("*.csv"))
+        }
+    else:
+        listed = _git("ls-tree", "--name-only", revision, f"{PREDICTIONS.as_posix()}/")
+        texts = {
+            Path(name).stem: _git("show", f"{revision}:./{name}") for name in listed.splitlines()
+        }
+    if not texts:
+        raise UserError(
+            f"{revision or 'the working tree'} has no files in {PREDICTIONS}; run the study "
+            "there first, and commit them, or name another revision."
+        )
+    return {name: _parse(name, text) for name, text in texts.items()}
+
+
+def _parse(name: str, text: str) -> tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]:
+    file, advice = f"{predictions_file(name)}", "name another revision."
+    if "\ufffd" in text:  # in the place of what is no text
+        raise UserError(f"{file} is not UTF-8 text; {advice}")
+    labels, predicted = parse_predictions(text, file, advice)
+    if len(labels) == 0:
+        raise UserError(f"{file} has no predictions; {advice}")
+    return labels, predicted
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(
+        ["git", *words],  # noqa: S607
+        cwd=_top(),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:  # git says what to do, perhaps in several lines
+        raise UserError(f"git {words[0]}: {done.stderr.strip().removeprefix('fatal: ')}")
+    return done.stdout
+
+
+def _top() -> Path:
+    """The study's folder, from any folder in it."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / "dvc.yaml").exists()), here)
