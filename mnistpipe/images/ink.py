@@ -55,7 +55,7 @@ def _longest(mask: Bool[ndarray, "h w"]) -> int:
     return max(int(side.stop - side.start) for side in _box(mask))
 
 
-def _shrunk(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
+def _shrunk(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "a b"]:
     factor = LONGEST / max(grey.shape)
     if factor >= 1:
         return grey
@@ -144,7 +144,7 @@ def _paper(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"] | np.floa
     """
     height, width = levels.shape
     step = max(1, max(height, width) // 96)
-    small = ndimage.uniform_filter(levels, step)[step // 2 :: step, step // 2 :: step]
+    small = np.asarray(Image.fromarray(levels).reduce(step))
     broad = _opened(small, 2)
     if np.ptp(broad) < EVEN:
         return np.float32(

@@ -51,12 +51,12 @@ def mnist(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "28 28"]:
 
 
 def _centred(ink: Float[ndarray, "h w"]) -> Float[ndarray, "28 28"]:
-    """Put the centre of mass in the middle, as far as the ink stays within."""
+    """Put the centre of mass on pixel 14 of both axes, as MNIST has it, if the ink stays within."""
     canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
     corner = []
     for axis, length in enumerate(ink.shape):
         mass = ink.sum(axis=1 - axis)
-        centre = mass @ (np.arange(length) + 0.5) / mass.sum()
+        centre = mass @ np.arange(length) / mass.sum()
         corner.append(min(max(round(SIDE / 2 - centre), 0), SIDE - length))
     top, left = corner
     canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from mnistpipe.images.prepare import EmptyImageError, mnist, resize
+from mnistpipe.data.datasets import FILES, read_idx
+from mnistpipe.images.prepare import BOX, SIDE, EmptyImageError, mnist, resize
+from tests.images.drawings import CHANGES, changed
 
 
 def test_what_has_mnists_size_is_not_changed_by_resizing() -> None:
@@ -28,5 +32,32 @@ def test_resizing_does_not_step_over_fine_detail() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (28, 28), (64, 64)])
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_nothing_drawn_is_said(shape: tuple[int, int], level: int) -> None:
-    with pytest.raises(EmptyImageError, match="Nothing is drawn"):
+    with pytest.raises(EmptyImageError, match="nothing is drawn"):
         mnist(np.full(shape, level, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_digit_is_put_where_mnist_has_it(change: str) -> None:
+    for digit in (2, 6):
+        small = mnist(changed(change, digit))
+        rows, columns = np.nonzero(small)
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == BOX
+        mass = small / small.sum()
+        assert mass.sum(axis=1) @ np.arange(SIDE) == pytest.approx(14, abs=0.51)
+        assert mass.sum(axis=0) @ np.arange(SIDE) == pytest.approx(14, abs=0.51)
+        assert small.max() == 255
+
+
+def test_ink_stays_within_though_its_mass_is_at_one_end() -> None:
+    flag = np.full((300, 120), 255, np.uint8)
+    flag[30:110, 20:100] = 0
+    flag[110:270, 20:24] = 0
+    small = mnist(flag)
+    assert np.ptp(np.nonzero(small)[0]) + 1 == BOX
+
+
+@pytest.mark.mnist
+def test_mnists_own_images_stay_nearly_as_they_are(mnist_mirror: Path) -> None:
+    images = read_idx(mnist_mirror / FILES["test_images"])[:200]
+    differences = [np.abs(mnist(image).astype(int) - image).mean() for image in images]
+    assert np.median(differences) < 0.5
