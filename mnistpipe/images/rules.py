@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float32
 from numpy import ndarray
 from scipy import ndimage
 
+SPAN = 0.75  # share of the picture's width or height that a line across it takes at least
 FAINT = 0.25  # share of the full ink's contrast from which on a rule is seen
 FAINTER = 0.8  # share of it up to which a line is taken for a rule, whatever it crosses
 # Of the digit's size: a part that is larger than the first and nearer than the second belongs to
@@ -63,12 +64,14 @@ def _bridged(rest: Bool[ndarray, "h w"], taken: Bool[ndarray, "h w"]) -> Bool[nd
 def _lines(ink: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
     """Lines from the left to the right, or nearly so; they may be tilted a little."""
     width = ink.shape[1]
+    if ink.any(axis=0).sum() <= SPAN * width:
+        return np.zeros_like(ink)
     runs = ndimage.maximum_filter1d(ink, 3, axis=0)
     runs = ndimage.minimum_filter1d(runs, max(3, width // 7), axis=1)
     runs = ndimage.maximum_filter1d(runs, max(3, width // 7), axis=1)
     parts, _ = ndimage.label(runs, _AROUND)
     long = [
-        columns.stop - columns.start > 0.75 * width and rows.stop - rows.start < 0.1 * width
+        columns.stop - columns.start > SPAN * width and rows.stop - rows.start < 0.1 * width
         for rows, columns in ndimage.find_objects(parts)
     ]
     if not any(long):
