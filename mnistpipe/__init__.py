@@ -1,6 +1,6 @@
 """A study of small convolutional networks on MNIST, and its trained networks for use.
 
-The public names are those of `mnistpipe.classifier`, which is imported when one is first used, since
+The public names are those of `mnistpipe.classifier`, which is imported when one is first used, as
 PyTorch comes with it. Every stage imports this module: an edit of it trains all networks again.
 """
 

@@ -20,7 +20,7 @@ from mnistpipe.networks.model_files import ModelCard, read_any_model
 from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.scores import predict_arrays
 
-__all__ = ["PRETRAINED", "Answer", "ImageClassifier", "Settings", "UserError", "load"]
+__all__ = ["Answer", "ImageClassifier", "UserError", "load"]  # the package's public names
 
 PRETRAINED = Path(__file__).with_name("pretrained") / "net.safetensors"
 Preparation: TypeAlias = Literal["mnist", "resize"]

@@ -21,7 +21,6 @@ from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, Examples, predict
-from mnistpipe.training.checkpoints import remove_checkpoints
 from mnistpipe.training.engine import start_engine
 from mnistpipe.training.plan import BEST_STAGE, TrainingRun, read_training_run
 from mnistpipe.training.trials import Result
@@ -54,7 +53,9 @@ def main() -> None:
     results = dict(zip(wanted.seeds, run_trials(trials, split), strict=True))
     seed = min(results, key=lambda each: results[each].scores["validation"].errors)
     write_pretrained(arguments.to, wanted, seed, results[seed], split)
-    remove_checkpoints("pretrain")
+    for trial in trials:
+        if trial.checkpoint is not None:
+            trial.checkpoint.unlink()
     print(f"{arguments.to}: test accuracy {results[seed].scores['test'].accuracy:.2%}.")
 
 

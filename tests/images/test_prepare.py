@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistpipe.data.datasets import FILES, read_idx
+from mnistpipe.data.idx import read_idx
 from mnistpipe.images.prepare import BOX, SIDE, EmptyImageError, mnist, resize
 from tests.images.drawings import CHANGES, changed
 
@@ -58,6 +58,6 @@ def test_ink_stays_within_though_its_mass_is_at_one_end() -> None:
 
 @pytest.mark.mnist
 def test_mnists_own_images_stay_nearly_as_they_are(mnist_mirror: Path) -> None:
-    images = read_idx(mnist_mirror / FILES["test_images"])[:200]
+    images = read_idx(mnist_mirror / "t10k-images-idx3-ubyte.gz")[:200]
     differences = [np.abs(mnist(image).astype(int) - image).mean() for image in images]
     assert np.median(differences) < 0.5
