@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from mnistpipe.files.environment import settle
+
 
 def main() -> None:
     """Entry point of the `mnistpipe` command."""
     arguments = _parser().parse_args()
+    settle()
     before = signal.signal(signal.SIGINT, _stop)
     # What a command imports takes up to seconds, and only now is Ctrl-C answered.
     from mnistpipe.files.errors import UserError  # noqa: PLC0415
