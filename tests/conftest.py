@@ -45,7 +45,15 @@ PARAMS_FILE = ROOT / "tests" / "params.yaml"  # the write-up's study, whatever a
 
 
 # Files that take longest: what is begun at the end should be short.
-FIRST = ("test_end_to_end", "test_faults", "test_stages", "test_dask", "test_stopping", "test_loop")
+FIRST = (
+    "test_end_to_end",
+    "test_faults",
+    "test_stages",
+    "test_sharing",
+    "test_dask",
+    "test_stopping",
+    "test_loop",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
