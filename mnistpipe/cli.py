@@ -1,4 +1,4 @@
-"""The command line: mnistpipe predict IMAGE ... and mnistpipe compare REV [REV]."""
+"""The command line: mnistpipe predict IMAGE ..., compare REV [REV] and export [OUT]."""
 
 import argparse
 import importlib
@@ -71,6 +71,22 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("before", metavar="REV", help="a git revision, such as main or HEAD~1")
     compare.add_argument(
         "after", metavar="REV", nargs="?", help="another one (default: the working tree)"
+    )
+    export = commands.add_parser(
+        "export",
+        help="a trained network as a file for other programs",
+        description="Write a network as a file that runs without this package, from grey levels "
+        "(images: uint8, (n, 28, 28), 0..255, light on dark) to probabilities of the classes, "
+        "whose names are in its metadata. It is written once its own runtime agrees with PyTorch.",
+    )
+    export.add_argument("--format", choices=["onnx", "torchscript"], required=True)
+    export.add_argument("--model", metavar="FILE", type=Path, help="another trained network")
+    export.add_argument(
+        "out",
+        metavar="OUT",
+        nargs="?",
+        type=Path,
+        help="the file (default: the network's name, here, ending in .onnx or .pt)",
     )
     return parser
 

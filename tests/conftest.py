@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxtyping import install_import_hook
+from jaxtyping import config, install_import_hook
 
 # Tests that run side by side share the cores; threads that outnumber these wait for each other at
 # every operation, which takes up to fifty times as long. PyTorch reads this when it is imported.
@@ -72,6 +72,14 @@ def tracked_files() -> list[str]:
         check=True,
     )
     return [file for file in listed.stdout.splitlines() if (ROOT / file).exists()]
+
+
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """The library as its users import it: a compiler does not follow the checks."""
+    config.update("jaxtyping_disable", True)  # noqa: FBT003 (as it takes it)
+    yield
+    config.update("jaxtyping_disable", False)  # noqa: FBT003 (likewise)
 
 
 @pytest.fixture

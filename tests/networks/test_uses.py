@@ -3,11 +3,10 @@
 import copy
 import io
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
-from jaxtyping import config
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -20,12 +19,7 @@ from mnistpipe.networks.models import Classifier, build_network
 Use = Callable[[Classifier, Tensor], object]
 
 
-@pytest.fixture(autouse=True)
-def _as_users_import_it() -> Iterator[None]:
-    """Without the tests' checks of shapes, which a compiler does not follow."""
-    config.update("jaxtyping_disable", True)  # noqa: FBT003 (as it takes it)
-    yield
-    config.update("jaxtyping_disable", False)  # noqa: FBT003 (likewise)
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
 
 @pytest.fixture(params=["convnet", "net"])
