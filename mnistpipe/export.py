@@ -158,8 +158,8 @@ def run(arguments: argparse.Namespace) -> int:
     if path.suffix != wanted.suffix:
         raise UserError(f"{path} should end in {wanted.suffix}, as {wanted.runtime}'s files do.")
     classifier = load(model, "resize")
-    content = wanted.write(classifier)
     images, described = _test_images()
+    content = wanted.write(classifier)
     difference = largest_difference(classifier, wanted.read(content), images)
     if not difference <= TOLERANCE:  # nor NaN
         raise UserError(
