@@ -1,15 +1,18 @@
 """The whole of params.yaml, put together from the sections that stand beside the code.
 
 For whoever looks at the study as a whole: the tools and the tests. A stage reads its own section by
-its own model, so that a new section for one stage is no change for the others.
+its own model, so that a new section for one stage is no change for the others. A model that stands
+in the stage's script is not even named here.
 """
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from mnistpipe.analysis.params import Analyze
 from mnistpipe.data.params import Data, PrepareSplit
+from mnistpipe.files.environment import ROOT
 from mnistpipe.files.sections import PARAMS_FILE, Section, read_sections
 from mnistpipe.learning_curve.params import LearningCurve
 from mnistpipe.robustness.params import Robustness
@@ -37,6 +40,12 @@ class Params(Section):
     analyze: Analyze
     robustness: Robustness
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_the_scripts_sections_to_them(cls, content: dict[Any, Any]) -> dict[Any, Any]:
+        theirs = scripts_with_sections()
+        return {key: section for key, section in content.items() if key not in theirs}
+
     @model_validator(mode="after")
     def _networks_fit_the_stages_names(self) -> "Params":
         for stage in TRAIN_STAGES:
@@ -58,8 +67,17 @@ class Params(Section):
         return self.partial_data.training_run(stage)
 
 
+def scripts_with_sections() -> list[str]:
+    """The scripts of `stages` that hold their section's model, as params.yaml names them."""
+    return [
+        path.stem.replace("_", "-")
+        for path in sorted((ROOT / "stages").glob("*.py"))
+        if "(Section):" in path.read_text(encoding="utf-8")
+    ]
+
+
 def load_params(path: Path = PARAMS_FILE) -> Params:
-    """Read and check the whole file.
+    """Read and check the whole file, but for the sections whose models stand in scripts.
 
     Raises UserError with a sentence for each thing that is wrong, naming the key.
     """

@@ -50,6 +50,7 @@ FIRST = (
     "test_faults",
     "test_stages",
     "test_sharing",
+    "test_extending",
     "test_dask",
     "test_stopping",
     "test_loop",

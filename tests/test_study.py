@@ -13,13 +13,14 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mnistpipe import study
 from mnistpipe.analysis.params import Analyze
 from mnistpipe.data.params import Data, PrepareSplit
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.sections import Section, read_section
 from mnistpipe.learning_curve.params import LearningCurve
 from mnistpipe.robustness.params import Robustness
-from mnistpipe.study import Params, load_params
+from mnistpipe.study import Params, load_params, scripts_with_sections
 from mnistpipe.training.plan import (
     SWEEP,
     TRAIN_STAGES,
@@ -103,6 +104,24 @@ def test_the_write_ups_study_has_its_recipes() -> None:
         "folder": "data/images",
         "prepare": "resize",
     }
+
+
+def test_a_section_whose_model_stands_in_its_stages_script_is_left_to_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(OWN_TEXT + "\nour-own: {bins: 3}\n", encoding="utf-8")
+    assert scripts_with_sections() == []
+    with pytest.raises(UserError, match="our-own"):
+        load_params(file)
+    monkeypatch.setattr(study, "ROOT", tmp_path)
+    script = tmp_path / "stages" / "our_own.py"
+    script.parent.mkdir()
+    script.write_text("def main() -> None: ...\n", encoding="utf-8")
+    with pytest.raises(UserError, match="our-own"):
+        load_params(file)
+    script.write_text("class OurOwn(Section): ...\n", encoding="utf-8")
+    assert load_params(file) == load_params(PARAMS_FILE)
 
 
 def test_nothing_read_can_be_changed_afterwards() -> None:

@@ -7,6 +7,7 @@ DVC.
 
 import argparse
 import contextlib
+import importlib
 import os
 import signal
 import subprocess
@@ -19,11 +20,13 @@ from types import FrameType
 import psutil
 
 from mnistpipe.data.datasets import RAW, SOURCE_FILE, read_source
+from mnistpipe.files.code_files import script_module
 from mnistpipe.files.environment import count_cores, settle
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.locks import only_one
+from mnistpipe.files.sections import Section, read_section
 from mnistpipe.files.slots import N_SLOTS, POLL_S, count_notes, remove_notes
-from mnistpipe.study import Params, load_params
+from mnistpipe.study import Params, load_params, scripts_with_sections
 from tools import leftovers
 from tools.doctor import find_notes, find_problems, tell
 from tools.schedule import ANALYSES, Cost, longest_first
@@ -50,12 +53,23 @@ def reproduce(jobs: int, stages: list[str]) -> int:
     if problems:
         return 1
     params = load_params()
+    check_sections_of_scripts()
     stopped_by: list[int] = []
     _wait_for_dvc_when_stopped(stopped_by)
     with only_one("make repro"):
         leftovers.clear(partial(print, flush=True))
         status = _reproduce(params, jobs, stages, stopped_by)
     return 128 + stopped_by[0] if stopped_by else status
+
+
+def check_sections_of_scripts() -> None:
+    """Raises UserError like `load_params`, before anything is trained."""
+    for script in scripts_with_sections():
+        members = vars(importlib.import_module(script_module(script))).values()
+        models = [each for each in members if isinstance(each, type) and issubclass(each, Section)]
+        for model in models:
+            if model.__module__ == script_module(script):
+                read_section(script, model)
 
 
 def _wait_for_dvc_when_stopped(stopped_by: list[int]) -> None:
