@@ -171,7 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{path} takes {INPUT}: {FORM}; and gives\n"
         f"{OUTPUT}: float32, (n, {len(classifier.card.classes)}), of the classes in its metadata.\n"
         f"{wanted.runtime} and PyTorch agree on {described}: "
-        f"no probability differs by more than {difference:.1g}."
+        f"the largest difference of a probability is {difference:.2g}."
     )
     return 0
 
