@@ -41,16 +41,20 @@ def work():
 answer_signals()
 run(work)
 """
-# In the place of DVC, with a stage below it that says when it is at work.
+# In the place of DVC, with a stage below it that says when it is at work. Who imports DVC gets it.
 DVC = """
 import signal, subprocess, sys
-signal.signal(signal.SIGINT, lambda *_: None)
 stage = (
     "import signal, sys, time; from pathlib import Path;"
     "signal.signal(signal.SIGINT, lambda *_: sys.exit(130));"
     "Path('at-work').touch(); time.sleep(60)"
 )
-sys.exit(subprocess.run([sys.executable, "-c", stage]).returncode)
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: None)
+    sys.exit(subprocess.run([sys.executable, "-c", stage]).returncode)
+sys.path.pop(0)
+del sys.modules["dvc"]
+__import__("dvc")
 """
 
 

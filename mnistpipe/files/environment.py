@@ -47,7 +47,7 @@ REMOVED = (
     ),
     Rule(
         "trainings side by side would be bound to the same cores",
-        ("OMP_", "GOMP_", "KMP_"),
+        ("OMP_", "GOMP_", "KMP_AFFINITY", "KMP_HW_SUBSET"),  # PyTorch itself sets others of KMP_
         _COUNTS,
     ),
     Rule(
