@@ -3,7 +3,8 @@
 # make repro   reproduce the study: every number, figure and report
 #              (JOBS=2: two networks at a time; or STAGES=train-net: that one and what it needs)
 # make plan    how long make repro JOBS=N will take on N cores, and in which order it trains
-# make test    run all tests, in less than five minutes on two cores
+# make test    run the tests, in less than five minutes on two cores
+# make test-long   the rest: whole studies that are killed, shared, merged and extended; CI runs both
 # make test-quick  without the slow ones, in a minute: for the loop of editing and trying
 # make check   formatting, lint rules, imports and types
 # make resolve  after a conflict in a merge or rebase: dvc.lock of both sides, and DVC does the rest
@@ -23,7 +24,7 @@ JOBS ?= 1
 # Not by the variables that Python reads; what other variables mean, mnistpipe/files/environment.py decides.
 RUN := .venv/bin/python -E -m
 
-.PHONY: repro plan test test-quick check experiments resolve plots bench search pretrain readme doctor .venv
+.PHONY: repro plan test test-long test-quick check experiments resolve plots bench search pretrain readme doctor .venv
 
 repro: .venv
 	@$(RUN) tools repro --jobs $(JOBS) $(STAGES)
@@ -38,10 +39,13 @@ plan: .venv
 PYTEST := $(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: .venv
-	@$(PYTEST) $(PYTEST_ARGS)
+	@$(PYTEST) -m 'not long' $(PYTEST_ARGS)
+
+test-long: .venv
+	@$(PYTEST) -m long $(PYTEST_ARGS)
 
 test-quick: .venv
-	@$(PYTEST) -m 'not slow' $(PYTEST_ARGS)
+	@$(PYTEST) -m 'not slow and not long' $(PYTEST_ARGS)
 
 check: .venv
 	@$(RUN) ruff format --check .

@@ -462,6 +462,7 @@ def experimenter(rerun: Path, forks: Forks) -> partial[str]:
     return partial(run, rerun, environment=environment | {"COLUMNS": "120"})
 
 
+@pytest.mark.long
 def test_experiments_side_by_side_become_branches_that_merge(
     experimenter: partial[str],
 ) -> None:
@@ -477,7 +478,7 @@ def test_experiments_side_by_side_become_branches_that_merge(
     lines = do(sys.executable, "-m", "tools", "experiments").splitlines()
     networks = ["train-convnet", "train-net"]
     assert lines[0].split() == [f"{net}{key}" for key in ("", ".lr") for net in networks]
-    assert sorted(line.split()[0] for line in lines[3:]) == sorted(changes)
+    assert {*changes} <= {line.split()[0] for line in lines[3:]}  # and those of other tests
     assert max(map(len, lines)) <= 120
     difference = do("dvc", "exp", "diff", "main", "slower")
     assert re.search(r"train-convnet\.lr +1\.0 +0\.5 +-0\.5", difference)
@@ -501,6 +502,7 @@ def test_experiments_side_by_side_become_branches_that_merge(
         assert do("git", "diff", branch, "--", *files) == ""
 
 
+@pytest.mark.long
 def test_an_experiment_runs_in_a_worktree_without_any_cache(
     experimenter: partial[str], tmp_path: Path
 ) -> None:

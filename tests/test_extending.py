@@ -18,7 +18,7 @@ from tests.test_end_to_end import (
     stages_run,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 INTRODUCTION, *CHAPTERS = re.split(
     r"^## (.+)\n", (ROOT / "docs" / "extending.md").read_text("utf-8"), flags=re.MULTILINE

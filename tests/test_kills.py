@@ -16,7 +16,7 @@ from tests.forks import lives, wait_until
 from tests.test_end_to_end import bring_compiled, change_params, copy_of_the_working_tree
 from tools.kills import differences, kill_again_and_again, kill_all, products, run_to_its_end
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 STAGE = "train-convnet"
 COMMAND = [sys.executable, "-m", "tools", "repro", STAGE]

@@ -24,7 +24,7 @@ from tests.test_end_to_end import (
     stages_run,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 STAGE = "train-net-augmented"  # whose network is the best model
 MODEL = f"models/{STAGE}.safetensors"
