@@ -494,7 +494,7 @@ def test_experiments_side_by_side_become_branches_that_merge(
         "git", "merge", "faster", status=1
     )
     printed = do(sys.executable, "-m", "tools", "resolve")
-    assert stages_run(printed) == ["fetch-data", "robustness", "report"]  # MNIST is asked for again
+    assert {*stages_run(printed)} == {"code", "fetch-data", "robustness", "report"}  # none trains
     do("git", "commit", "--quiet", "--no-edit")
     assert "up to date" in do("dvc", "status")
     for network, branch in zip(networks, ("slower", "faster"), strict=True):
