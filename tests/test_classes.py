@@ -66,7 +66,7 @@ def copy_run(folder: Path, source: str, target: str, examples: int) -> None:
     write_json(folder / f"metrics/{target}.json", run | {"examples": examples, "steps": examples})
 
 
-@pytest.fixture(scope="module", params=CLASSES)
+@pytest.fixture(scope="module", params=[3, pytest.param(26, marks=pytest.mark.long)])
 def study(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, forks: Forks
 ) -> tuple[Path, tuple[str, ...]]:

@@ -274,6 +274,7 @@ def test_every_plot_is_shown_exactly_once(clone: tuple[Path, str]) -> None:
     assert not re.findall(r"<script[^>]* src=", scripts + page)  # it works offline
 
 
+@pytest.mark.long
 def test_two_branches_compare_even_without_the_cache(rerun: Path, tmp_path: Path) -> None:
     repo = rerun
     run(repo, "git", "checkout", "--quiet", "-b", "longer")
@@ -404,6 +405,7 @@ class Pruning(Section):
     assert sorted(stages_kept(printed)) == sorted(set(STAGES) - {"code"})
 
 
+@pytest.mark.long
 def test_an_experiment_changes_one_line_and_what_depends_on_it(rerun: Path) -> None:
     printed = run(rerun, "dvc", "exp", "run", "-S", "train-net.lr=0.002", "train-net")
     assert stages_run(printed) == ["train-net"]
@@ -436,6 +438,7 @@ def test_a_wrong_section_stops_before_any_stage(repo: Path) -> None:
     assert printed.count("\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.mnist
 def test_a_fallback_gives_way_to_the_real_data(rerun: Path, mnist_mirror: Path) -> None:
     repro = (sys.executable, "-m", "tools", "repro", "prepare-split")
