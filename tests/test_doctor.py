@@ -44,7 +44,8 @@ def test_all_that_is_wrong_is_said_at_once_and_in_well_under_a_second() -> None:
         check=False,
     )
     assert time.monotonic() - started < 5  # alone: a tenth of a second
-    assert [line.split()[1] for line in done.stderr.splitlines()] == ["OMP_PLACES", "KMP_AFFINITY"]
+    # Training, in another test of this process, may have set one more.
+    assert {"OMP_PLACES", "KMP_AFFINITY"} <= {line.split()[1] for line in done.stderr.splitlines()}
     assert done.stdout.endswith(": ready.\n")
 
 

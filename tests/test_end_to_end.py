@@ -238,6 +238,7 @@ def test_stages_side_by_side_give_what_one_alone_gives(repo: Path) -> None:
     assert changed == ["code/train.txt", "dvc.lock", ERROR_MESSAGE[0]]
 
 
+@pytest.mark.long
 def test_a_stage_is_run_from_nothing_with_what_it_needs(
     clone: tuple[Path, str], tmp_path: Path
 ) -> None:
