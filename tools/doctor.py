@@ -47,6 +47,11 @@ def is_installed() -> bool:
     return sys.prefix != sys.base_prefix and bool(installed_versions())
 
 
+def is_in_git() -> bool:
+    """Whether the checkout is a git repository, or lies in one."""
+    return any((folder / ".git").exists() for folder in (ROOT, *ROOT.parents))
+
+
 def find_problems() -> Iterator[str]:
     """A sentence for each thing about the checkout that has to be mended before the study runs."""
     if os.pathsep in str(ROOT):
@@ -93,7 +98,7 @@ def find_obstacles() -> Iterator[str]:
 
 def find_notes() -> Iterator[str]:
     """What is as its owner wants it, perhaps, but not as the study was recorded."""
-    if not any((folder / ".git").exists() for folder in (ROOT, *ROOT.parents)):
+    if not is_in_git():
         yield "this is no git repository: the study runs, and revisions cannot be compared."
     elif shutil.which("git") is None:
         yield "git is not installed: the study runs, and `mnistpipe compare` does not."

@@ -35,7 +35,7 @@ from mnistpipe.files.artifacts import write_bytes
 from mnistpipe.files.errors import UserError
 
 TMP = Path(".dvc/tmp")
-EXAMINED = Path(".mnistpipe/cache-examined")  # whose time says up to when the cache's files were
+EXAMINED = Path(".mnistpipe/cache-examined")  # whose time says up to when DVC's files were
 SETTLED_S = 60.0  # by when the system has brought to the disk what was written
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -64,8 +64,9 @@ def clear(tell: Callable[[str], None]) -> None:
         with repo.lock:
             for folder in (TMP, TMP / "exps"):  # the other one is for `dvc exp run`
                 _clear_rwlock(repo, folder, tell)
-            _mend_lock_file(repo, tell)
-            damaged = _remove_damaged_objects(repo, tell)
+            since = EXAMINED.stat().st_mtime - SETTLED_S if EXAMINED.exists() else 0.0
+            _mend_lock_file(repo, since, tell)
+            damaged = _remove_damaged_objects(repo, since, tell)
             _remove_databases(databases, tell, in_any_case=damaged)
     except LockError as error:
         raise UserError(_at_work(_holder(TMP / "lock"))) from error
@@ -127,10 +128,15 @@ def _at_work(pid: int | None) -> str:
     )
 
 
-def _mend_lock_file(repo: Repo, tell: Callable[[str], None]) -> None:
-    """Put the commit's dvc.lock in the place of one cut short: the run cache knows the rest."""
+def _mend_lock_file(repo: Repo, since: float, tell: Callable[[str], None]) -> None:
+    """Put the commit's dvc.lock in the place of one cut short: the run cache knows the rest.
+
+    One that was read before is not read again: that takes a tenth of a second.
+    """
     path = Path(LOCK_FILE)
     try:
+        if path.stat().st_ctime <= since:
+            return
         content = path.read_bytes()
     except FileNotFoundError:
         return
@@ -153,7 +159,7 @@ def _mend_lock_file(repo: Repo, tell: Callable[[str], None]) -> None:
         tell(f"{path} was cut short: removed.")
 
 
-def _remove_damaged_objects(repo: Repo, tell: Callable[[str], None]) -> bool:
+def _remove_damaged_objects(repo: Repo, since: float, tell: Callable[[str], None]) -> bool:
     """Remove what is not what its name says from the cache; whether there was any.
 
     Only what was written since the last time is read, and no cache that other projects share.
@@ -162,7 +168,6 @@ def _remove_damaged_objects(repo: Repo, tell: Callable[[str], None]) -> bool:
     if not objects.is_relative_to(Path.cwd()):
         return False
     begun = time.time()
-    since = EXAMINED.stat().st_mtime - SETTLED_S if EXAMINED.exists() else 0.0
     damaged = [
         *(path for path in _written(objects, "??/[0-9a-f]*", since) if not _is_whole_object(path)),
         *(path for path in _written(runs, "??/*/*", since) if not _is_whole_run(path)),

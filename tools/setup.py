@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 from mnistpipe.files.environment import ROOT, settle
-from tools.doctor import CONSTRAINTS, find_obstacles, find_problems, tell
+from tools.doctor import CONSTRAINTS, find_obstacles, find_problems, is_in_git, tell
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -78,8 +78,7 @@ def wanted_stamp() -> dict[str, object]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     parts = [project["project"], project["tool"]["setuptools"], CONSTRAINTS.read_text("utf-8")]
     pins = hashlib.sha256(json.dumps([*parts, HOOK]).encode()).hexdigest()
-    git = any((folder / ".git").exists() for folder in (ROOT, *ROOT.parents))
-    return {"checkout": str(ROOT), "pins": pins, "git": git}
+    return {"checkout": str(ROOT), "pins": pins, "git": is_in_git()}
 
 
 def pip_environment() -> dict[str, str]:
