@@ -17,7 +17,9 @@ from mnistpipe.files.sections import PARAMS_FILE, Section, read_sections
 from mnistpipe.learning_curve.params import LearningCurve
 from mnistpipe.robustness.params import Robustness
 from mnistpipe.training.plan import (
+    OWN,
     TRAIN_STAGES,
+    Own,
     PartialData,
     TrainingRun,
     train_stages,
@@ -36,6 +38,7 @@ class Params(Section):
     train_net: TrainSection = Field(alias="train-net")
     train_net_augmented: TrainSection = Field(alias="train-net-augmented")
     partial_data: PartialData = Field(alias="partial-data")
+    own: Own
     learning_curve: LearningCurve = Field(alias="learning-curve")
     analyze: Analyze
     robustness: Robustness
@@ -55,7 +58,7 @@ class Params(Section):
     @property
     def train_stages(self) -> list[str]:
         """The names of all stages that train."""
-        return train_stages(self.partial_data)
+        return [*train_stages(self.partial_data), *self.own.stages.values()]
 
     def training_run(self, stage: str) -> TrainingRun:
         """What the train stage of this name in dvc.yaml is about.
@@ -64,6 +67,8 @@ class Params(Section):
         """
         if stage in TRAIN_STAGES:
             return whole_data_run(stage, getattr(self, stage.replace("-", "_")))
+        if stage.startswith(f"{OWN}@"):
+            return self.own.training_run(stage)
         return self.partial_data.training_run(stage)
 
 

@@ -15,7 +15,14 @@ from dvc.utils.hydra import apply_overrides
 from mnistpipe.files import sections
 from mnistpipe.files.errors import UserError
 from mnistpipe.study import load_params
-from mnistpipe.training.plan import BEST_STAGE, SWEEP, TRAIN_STAGES, read_training_run
+from mnistpipe.training.plan import (
+    BEST_STAGE,
+    OWN,
+    SWEEP,
+    TRAIN_STAGES,
+    read_training_run,
+    train_stages,
+)
 from stages import __main__ as entry
 from stages import code
 from tests.conftest import PARAMS_FILE, ROOT, tracked_files
@@ -32,6 +39,7 @@ OTHER_SWEEP = "partial-data-steps"
 KEYS = {
     SWEEP: ("@${key}", [*PARAMS.partial_data.fractions]),
     OTHER_SWEEP: ("@${item}", [*PARAMS.partial_data.other_steps.fractions]),
+    OWN: ("@${key}", [*PARAMS.own.runs]),
 }
 
 
@@ -63,7 +71,7 @@ def run_by(stage: str) -> tuple[str, str | None, tuple[object, ...]]:
 
 
 def script_of(name: str) -> str:
-    (script,) = {run_by(stage)[0] for stage in full_names(name)}
+    (script,) = {run_by(stage)[0] for stage in full_names(name) or [f"{name}@any"]}
     return script
 
 
@@ -157,6 +165,7 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
                 "partial-data.fractions.${item}",
             ],
         ),
+        (OWN, ["own.runs.${key}"]),
         (
             "learning-curve",
             [
@@ -302,9 +311,9 @@ def test_every_fraction_is_a_point_of_the_learning_curve() -> None:
     assert sorted(declared) == sorted(expected)
 
 
-def test_every_trained_network_is_scored_for_its_robustness() -> None:
+def test_every_network_of_the_study_is_scored_for_its_robustness() -> None:
     declared = [dep for dep in STAGES["robustness"]["deps"] if dep.startswith("models/")]
-    expected = [f"models/{stage}.safetensors" for stage in PARAMS.train_stages]
+    expected = [f"models/{stage}.safetensors" for stage in train_stages(PARAMS.partial_data)]
     missing = [f"    - {path}" for path in expected if path not in declared]
     assert not missing, "dvc.yaml, robustness, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)
@@ -319,7 +328,7 @@ def test_the_other_sweep_is_over_the_fractions_whose_updates_it_changes() -> Non
 
 
 def test_one_name_everywhere() -> None:
-    for name in (*TRAIN_STAGES, SWEEP, OTHER_SWEEP):
+    for name in (*TRAIN_STAGES, SWEEP, OTHER_SWEEP, OWN):
         stage = name + (KEYS[name][0] if name in KEYS else "")
         assert outputs_of(STAGES[name]) == [
             f"models/{stage}.safetensors",

@@ -24,6 +24,7 @@ from mnistpipe.study import Params, load_params, scripts_with_sections
 from mnistpipe.training.plan import (
     SWEEP,
     TRAIN_STAGES,
+    Own,
     PartialData,
     read_training_run,
     train_stages,
@@ -40,6 +41,7 @@ SECTIONS: dict[str, type[Section]] = {
     "prepare-split": PrepareSplit,
     **dict.fromkeys(TRAIN_STAGES, TrainSection),
     "partial-data": PartialData,
+    "own": Own,
     "learning-curve": LearningCurve,
     "analyze": Analyze,
     "robustness": Robustness,

@@ -28,7 +28,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from mnistpipe.study import load_params
 from mnistpipe.training.engine import start_engine
-from mnistpipe.training.plan import TRAIN_STAGES
+from mnistpipe.training.plan import TRAIN_STAGES, train_stages
 from mnistpipe.training.recipe import Original
 from tools.bench_measure import (
     Measurement,
@@ -230,7 +230,7 @@ def _whole_study(results: dict[str, dict[str, float]]) -> dict[str, float]:
     """Image passes of all train stages on MNIST, and the time that both sides need for them."""
     params = load_params()
     passes, reference_s, ours_s = 0.0, 0.0, 0.0
-    for stage in params.train_stages:
+    for stage in train_stages(params.partial_data):
         wanted = params.training_run(stage)
         # The sweeps train what train-net-augmented trains.
         speed = results[stage.removeprefix("train-") if stage in TRAIN_STAGES else "net-augmented"]

@@ -1,7 +1,5 @@
 """The two networks of the study."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -79,10 +77,11 @@ class Net(Classifier):
         return F.relu(self.norm1(self.fc1(x.flatten(1))))
 
 
-NETWORKS: dict[str, type[ConvNet | Net]] = {"convnet": ConvNet, "net": Net}
+# Which a recipe may name: `Recipe.network` lists them, too, as it is read without PyTorch.
+NETWORKS: dict[str, type[Classifier]] = {"convnet": ConvNet, "net": Net}
 
 
-def build_network(name: Literal["convnet", "net"], dropout: float, n_classes: int) -> Classifier:
+def build_network(name: str, dropout: float, n_classes: int) -> Classifier:
     """A network with fresh weights, drawn from PyTorch's global generator."""
     return NETWORKS[name](dropout, n_classes)
 

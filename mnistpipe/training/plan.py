@@ -20,8 +20,9 @@ TRAIN_STAGES = tuple(_NETWORKS)  # on all of the training split
 BEST_STAGE = "train-net-augmented"  # the network that is analysed; the full-data point of the curve
 SWEEP = "partial-data"
 STEPS_SWEEP = "partial-data-steps"  # the same with another number of updates
+OWN = "own"  # the user's runs, beside the study
 
-FractionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ class OtherSteps(Section):
     """
 
     as_half: bool
-    fractions: Annotated[tuple[FractionName, ...], Field(strict=False, min_length=1)]
+    fractions: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 
 
 class PartialData(Section):
     """The sweep over fractions of the training split; the keys of `fractions` name its stages."""
 
-    fractions: Annotated[dict[FractionName, Fraction], Field(min_length=1)]
+    fractions: Annotated[dict[Name, Fraction], Field(min_length=1)]
     seeds: Seeds
     other_steps: OtherSteps
     recipe: Recipe
@@ -114,8 +115,33 @@ class PartialData(Section):
         return TrainingRun(recipe, self.seeds, fraction, key, steps_of)
 
 
+class Own(Section):
+    """Runs on all of the training split that the study and its report know nothing of, by name."""
+
+    runs: dict[Name, TrainSection]
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """Their stages in dvc.yaml."""
+        return {name: f"{OWN}@{name}" for name in self.runs}
+
+    def training_run(self, stage: str) -> TrainingRun:
+        """What one of them is about.
+
+        Raises UserError, naming them all, if there is no such stage.
+        """
+        name = stage.removeprefix(f"{OWN}@")
+        if name not in self.runs:
+            known = ", ".join(self.runs) or "none"
+            raise UserError(
+                f"'{stage}' is not a train stage; own.runs in params.yaml has: {known}."
+            )
+        section = self.runs[name]
+        return TrainingRun(section, section.seeds, 1.0, f"{OWN}.runs.{name}", steps_of=None)
+
+
 def train_stages(partial: PartialData) -> list[str]:
-    """The names of all stages that train, the sweeps' among them."""
+    """The names of the study's stages that train, the sweeps' among them."""
     return [*TRAIN_STAGES, *partial.stages.values(), *partial.steps_stages.values()]
 
 
@@ -125,6 +151,8 @@ def read_training_run(stage: str, path: Path = PARAMS_FILE) -> TrainingRun:
     Reads the stage's own section alone. Raises UserError if there is no such stage, or with a
     sentence for each thing that is wrong there.
     """
+    if stage.startswith(f"{OWN}@"):
+        return read_section(OWN, Own, path).training_run(stage)
     if stage not in TRAIN_STAGES:
         return read_section(SWEEP, PartialData, path).training_run(stage)
     section = read_section(stage, TrainSection, path)

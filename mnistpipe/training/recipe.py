@@ -80,7 +80,7 @@ Schedule = Annotated[Step | OneCycle, Field(discriminator="name")]
 class Recipe(Section):
     """Everything that decides how one network is trained, but for the seed."""
 
-    network: Literal["convnet", "net"]
+    network: Literal["convnet", "net"]  # as in NETWORKS of networks/models.py
     dropout: Annotated[float, Field(ge=0, lt=1)]
     views: Annotated[tuple[View, ...], Field(strict=False, min_length=1)]  # YAML has lists
     epochs: Annotated[int, Field(ge=1, le=10_000)]

@@ -1,9 +1,17 @@
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 import torch
 
-from mnistpipe.networks.models import Classifier, ConvNet, Net, build_network, count_parameters
+from mnistpipe.networks.models import (
+    NETWORKS,
+    Classifier,
+    ConvNet,
+    Net,
+    build_network,
+    count_parameters,
+)
+from mnistpipe.training.recipe import Recipe
 
 CONVNET_SHAPES = [
     ("conv1.weight", (8, 1, 3, 3)),
@@ -55,6 +63,10 @@ def test_forward_returns_log_probabilities_and_features_enter_the_last_layer(
     assert features.shape == (3, n_features)
     torch.testing.assert_close(logprobs.exp().sum(dim=1), torch.ones(3))
     torch.testing.assert_close(network.fc2(features).log_softmax(dim=1), logprobs)
+
+
+def test_a_recipe_may_name_each_network() -> None:
+    assert get_args(Recipe.model_fields["network"].annotation) == tuple(NETWORKS)
 
 
 def test_net_pads_with_zeros_and_rectifies_before_the_average_pool() -> None:

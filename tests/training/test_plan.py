@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -112,6 +113,22 @@ def test_the_other_sweep_may_take_no_more_updates_than_its_images_give(tmp_path:
         *sweep(path).stages.values(),
         *sweep(path).steps_stages.values(),
     ]
+
+
+def test_a_run_of_ones_own_is_what_its_section_says(tmp_path: Path) -> None:
+    section = "    wide:\n" + OWN_TEXT.split("train-net:\n")[1].split("\n\n")[0].replace(
+        "  ", "      "
+    )
+    path = written(tmp_path, re.sub("  runs: {} .*", f"  runs:\n{section}", OWN_TEXT))
+    recipe = read_training_run("train-net", PARAMS_FILE).recipe
+    expected = TrainingRun(recipe, (1,), 1.0, "own.runs.wide", steps_of=None)
+    assert read_training_run("own@wide", path) == expected
+    params = load_params(path)
+    assert params.training_run("own@wide") == expected
+    assert params.train_stages == [*train_stages(params.partial_data), "own@wide"]
+    for read, known in ((path, "wide"), (PARAMS_FILE, "none")):
+        with pytest.raises(UserError, match=rf"'own@deep' is not .* own\.runs .* has: {known}\."):
+            read_training_run("own@deep", read)
 
 
 @pytest.mark.faults
