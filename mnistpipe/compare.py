@@ -80,10 +80,10 @@ def _parse(name: str, text: str) -> tuple[Shaped[ndarray, " n"], Shaped[ndarray,
     file, advice = f"{predictions_file(name)}", "name another revision."
     if "\ufffd" in text:  # in the place of what is no text
         raise UserError(f"{file} is not UTF-8 text; {advice}")
-    labels, predicted = parse_predictions(text, file, advice)
-    if len(labels) == 0:
+    table = parse_predictions(text, file, advice)
+    if len(table.actual) == 0:
         raise UserError(f"{file} has no predictions; {advice}")
-    return labels, predicted
+    return table.actual, table.by_seed[0]
 
 
 def _git(*words: str) -> str:

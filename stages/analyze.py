@@ -57,7 +57,7 @@ def main() -> None:
         Path("data/test-features.npz"),
         {"logits": logits, "features": features, "labels": test.labels},
     )
-    write_predictions(PLOTS / "confusion.csv", test.labels, predicted, names)
+    write_predictions(PLOTS / "confusion.csv", test.labels, {"predicted": predicted}, names)
     figures = {
         "mistakes": draw_mistakes(test, mistakes, section.mistakes, names, dataset),
         "kernels": draw_kernels(kernels, dataset),

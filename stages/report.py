@@ -49,7 +49,7 @@ def main() -> None:
 
 def _compare(first: str, second: str) -> Difference:
     paths = [predictions_file(stage) for stage in (first, second)]
-    (labels, without), (other_labels, with_it) = (read_predictions(path) for path in paths)
-    if not np.array_equal(labels, other_labels):
+    without, with_it = (read_predictions(path) for path in paths)
+    if not np.array_equal(without.actual, with_it.actual):
         raise UserError(f"{paths[0]} and {paths[1]} are of different test images; run: dvc repro")
-    return compare_predictions(labels, without, with_it)
+    return compare_predictions(without.actual, without.by_seed[0], with_it.by_seed[0])

@@ -229,10 +229,26 @@ def test_of_several_seeds_the_first_is_kept_and_all_are_scored(
     assert lines == [f"train-convnet, seed {seed}: epoch {n}/2" for seed in (1, 2) for n in (1, 2)]
     files = contents(tmp_path)
     metrics = f"metrics/{convnet.stage}.json"
+    predictions = f"plots/predictions/{convnet.stage}.csv"
     assert files.keys() == convnet.files.keys()
-    for name in files.keys() - {metrics, "params.yaml"}:
+    for name in files.keys() - {metrics, predictions, "params.yaml"}:
         assert files[name] == convnet.files[name], name
+    table, alone = (
+        list(csv.reader(each[predictions].decode().splitlines())) for each in (files, convnet.files)
+    )
+    assert table[0] == ["actual", "predicted", "seed-2", "committee"]
+    assert [row[:2] for row in table] == alone
     one, both = json.loads(convnet.files[metrics]), json.loads(files[metrics])
+    committee = both.pop("committee")
+    assert list(committee) == ["validation", "test"]
+    assert "committee" not in one  # there is none
+    for column, errors in (
+        (2, both["test"]["by_seed"]["seed-2"]["errors"]),
+        (3, committee["test"]["errors"]),
+    ):
+        assert sum(row[0] != row[column] for row in table[1:]) == errors
+    assert committee["test"]["count"] == both["test"]["count"]
+    assert committee["validation"]["count"] == both["validation"]["count"]
     assert {key: both[key] for key in both.keys() - {*SCORED}} == {
         key: one[key] for key in one.keys() - {*SCORED}
     }

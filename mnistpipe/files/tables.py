@@ -1,6 +1,7 @@
 """Tables on the disk: CSV files, through pandas."""
 
 import io
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pandas as pd
 from mnistpipe.files.artifacts import read_text, write_bytes
 from mnistpipe.files.errors import UserError
 
+NONE = r"(?!)"  # the pattern that fits nothing
+
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """As CSV, without the index; floats to nine significant digits."""
@@ -16,8 +19,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_bytes(path, text.encode())
 
 
-def read_table(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
+def read_table(path: Path, dtypes: Mapping[str, str], also: str = NONE) -> pd.DataFrame:
     """The columns of a CSV file that are named, as types of these names: of NumPy's, or `str`.
+
+    Those whose whole name the pattern `also` fits come along as text; there may be none.
 
     Raises UserError if the file cannot be read, lacks a column or has a cell of another kind.
     """
@@ -26,11 +31,15 @@ def read_table(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
         text = read_text(path)
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text; {advice}") from error
-    return parse_table(text, dtypes, f"{path}", advice)
+    return parse_table(text, dtypes, f"{path}", advice, also)
 
 
-def parse_table(text: str, dtypes: Mapping[str, str], name: str, advice: str) -> pd.DataFrame:
+def parse_table(
+    text: str, dtypes: Mapping[str, str], name: str, advice: str, also: str = NONE
+) -> pd.DataFrame:
     """Likewise of a CSV file's text, that the error calls `name`, with `advice` at its end."""
+    header = text.partition("\n")[0].strip().split(",")
+    dtypes = {**dtypes, **{column: "str" for column in header if re.fullmatch(also, column)}}
     # Words that pandas takes for empty cells, such as None, may be what a cell of text says.
     empty = {name: [""] if dtype == "str" else ["", "nan"] for name, dtype in dtypes.items()}
     try:

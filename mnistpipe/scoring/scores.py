@@ -1,6 +1,7 @@
 """Score a network: predict once, then count."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -181,6 +182,12 @@ def score(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> Score:
     loss = F.cross_entropy(logits.double(), labels).item()
     errors = int((logits.argmax(dim=1) != labels).sum())
     return Score(accuracy=(count - errors) / count, loss=loss, errors=errors, count=count)
+
+
+def vote(members: Sequence[Predictions]) -> Predictions:
+    """A committee's: the mean of its members' probabilities, as log-probabilities (float64)."""
+    each = torch.stack([F.log_softmax(member.logits.double(), dim=1) for member in members])
+    return Predictions(each.logsumexp(dim=0) - math.log(len(members)))
 
 
 def average(scores: Mapping[int, Score]) -> dict[str, Any]:

@@ -7,17 +7,14 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Int64
-from numpy import ndarray
 
 from mnistpipe.data.split import Labelled, Split, subset
 from mnistpipe.files.slots import Turn
 from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
-from mnistpipe.scoring.scores import Examples, Score, predict, score
+from mnistpipe.scoring.scores import Examples, Predictions, Score, predict, score
 from mnistpipe.training.checkpoints import load_checkpoint, save_checkpoint
 from mnistpipe.training.engine import explained_out_of_memory, start_engine
 from mnistpipe.training.loop import Epoch, Training, count_passes, fit
@@ -71,14 +68,14 @@ class Result:
         network: trained, on the processor.
         curve: a record of each epoch.
         scores: of the sets `train`, `train_split`, `validation` and `test`.
-        predicted: class of each test image.
+        predictions: of the sets `validation` and `test`, on the processor.
 
     """
 
     network: Classifier
     curve: list[Epoch]
     scores: dict[str, Score]
-    predicted: Int64[ndarray, " n"]
+    predictions: dict[str, Predictions]
 
 
 def run_trial(trial: Trial, split: Split) -> Result:
@@ -115,8 +112,8 @@ def _train_and_score(trial: Trial, split: Split) -> Result:
             _end_with_parent(trial)
 
     network = training.result
-    predicted: Int64[ndarray, " n"] = np.empty(0, dtype=np.int64)
     scores: dict[str, Score] = {}
+    kept: dict[str, Predictions] = {}
     for name, part in (
         ("train", chosen),
         ("train_split", split.train),
@@ -129,8 +126,9 @@ def _train_and_score(trial: Trial, split: Split) -> Result:
         wanted = Examples.on(engine.device, part)
         predictions = predict(network, wanted.images)
         scores[name] = score(predictions.logits, wanted.labels)
-        predicted = predictions.labels.cpu().numpy()  # the last ones are of the test set
-    return Result(network.cpu(), training.curve, scores, predicted)
+        if name in {"validation", "test"}:  # what a committee is chosen and tested by
+            kept[name] = Predictions(predictions.logits.cpu())
+    return Result(network.cpu(), training.curve, scores, kept)
 
 
 def images_per_epoch(n_examples: int, recipe: Recipe) -> int:

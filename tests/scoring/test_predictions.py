@@ -24,18 +24,32 @@ def test_each_train_stage_has_a_file_of_its_name() -> None:
 
 def test_a_table_has_a_row_for_each_image(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.csv"
-    write_predictions(path, ACTUAL, PREDICTED, NAMES)
+    write_predictions(path, ACTUAL, {"predicted": PREDICTED}, NAMES)
     assert path.read_bytes() == TEXT.encode()
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
-    write_predictions(tmp_path / "a.csv", ACTUAL, PREDICTED, NAMES)
-    for actual, predicted in (
+    write_predictions(tmp_path / "a.csv", ACTUAL, {"predicted": PREDICTED}, NAMES)
+    for table in (
         read_predictions(tmp_path / "a.csv"),
         parse_predictions(TEXT, "a table", "mend it"),
     ):
-        assert actual.tolist() == ["7", "2", "1", "0"]
-        assert predicted.tolist() == ["7", "2", "8", "0"]
+        assert table.actual.tolist() == ["7", "2", "1", "0"]
+        assert table.by_seed.tolist() == [["7", "2", "8", "0"]]
+        assert table.committee is None
+
+
+def test_each_further_seed_has_a_column_and_so_has_the_committee(tmp_path: Path) -> None:
+    path, second, both = tmp_path / "a.csv", np.array([7, 2, 1, 6]), np.array([7, 2, 1, 0])
+    columns = {"predicted": PREDICTED, "seed-12": second, "committee": both}
+    write_predictions(path, ACTUAL, columns, NAMES)
+    text = "actual,predicted,seed-12,committee\n7,7,7,7\n2,2,2,2\n1,8,1,1\n0,0,6,0\n"
+    assert path.read_bytes() == text.encode()
+    for table in (read_predictions(path), parse_predictions(text, "a table", "mend it")):
+        assert table.actual.tolist() == ["7", "2", "1", "0"]
+        assert table.by_seed.tolist() == [["7", "2", "8", "0"], ["7", "2", "1", "6"]]
+        assert table.committee is not None
+        assert table.committee.tolist() == ["7", "2", "1", "0"]
 
 
 # What CSV, pandas or a list of words for missing numbers could make something else of.
@@ -47,22 +61,22 @@ ODD_NAMES = (
 
 def test_any_name_is_read_as_it_was_written(tmp_path: Path) -> None:
     actual = np.arange(len(ODD_NAMES))
-    write_predictions(tmp_path / "a.csv", actual, actual[::-1], ODD_NAMES)
-    names, predicted = read_predictions(tmp_path / "a.csv")
-    assert names.tolist() == list(ODD_NAMES)
-    assert predicted.tolist() == list(ODD_NAMES)[::-1]
-    assert (names == names.copy()).all()
+    write_predictions(tmp_path / "a.csv", actual, {"predicted": actual[::-1]}, ODD_NAMES)
+    table = read_predictions(tmp_path / "a.csv")
+    assert table.actual.tolist() == list(ODD_NAMES)
+    assert table.by_seed.tolist() == [list(ODD_NAMES)[::-1]]
 
 
 def test_columns_are_told_apart_by_their_names() -> None:
-    text = "predicted,loss,actual\n8,0.5,1\n3,0.25,3\n"
-    actual, predicted = parse_predictions(text, "a table", "mend it")
-    assert (actual.tolist(), predicted.tolist()) == (["1", "3"], ["8", "3"])
+    text = "seed-2,predicted,loss,actual,seed-x\n9,8,0.5,1,\n4,3,0.25,3,\n"
+    table = parse_predictions(text, "a table", "mend it")
+    assert table.actual.tolist() == ["1", "3"]
+    assert table.by_seed.tolist() == [["8", "3"], ["9", "4"]]
 
 
 def test_a_table_may_have_no_rows() -> None:
-    actual, predicted = parse_predictions("actual,predicted\n", "a table", "mend it")
-    assert actual.shape == predicted.shape == (0,)
+    table = parse_predictions("actual,predicted,seed-2\n", "a table", "mend it")
+    assert (table.actual.shape, table.by_seed.shape) == ((0,), (2, 0))
 
 
 @pytest.mark.faults

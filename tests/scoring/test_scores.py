@@ -9,6 +9,7 @@ from jaxtyping import config
 from mnistpipe.networks.models import Net
 from mnistpipe.scoring.scores import (
     Examples,
+    Predictions,
     Score,
     average,
     normalise,
@@ -16,6 +17,7 @@ from mnistpipe.scoring.scores import (
     predict_arrays,
     score,
     to_pixels,
+    vote,
 )
 
 
@@ -24,6 +26,24 @@ def test_score_counts_over_the_whole_set() -> None:
     result = score(logits, torch.tensor([0, 1]))
     assert (result.errors, result.count, result.accuracy) == (1, 2, 0.5)
     assert result.loss == pytest.approx(-(math.log(0.7) + math.log(0.3 / 9)) / 2)
+
+
+def test_a_committee_has_the_mean_of_its_members_probabilities() -> None:
+    first = torch.tensor([[0.9, 0.1, 0.0], [0.4, 0.35, 0.25]], dtype=torch.float64)
+    second = torch.tensor([[0.3, 0.7, 0.0], [0.1, 0.45, 0.45]], dtype=torch.float64)
+    # Logits may be moved: 100 in one member gives it no more weight.
+    committee = vote([Predictions(first.log() + 100), Predictions(second.log())])
+    mean = torch.tensor([[0.6, 0.4, 0.0], [0.25, 0.4, 0.35]], dtype=torch.float64)
+    torch.testing.assert_close(committee.logits.exp(), mean)
+    assert committee.labels.tolist() == [0, 1]
+    loss = score(committee.logits, torch.tensor([0, 2])).loss
+    assert loss == pytest.approx(-(math.log(0.6) + math.log(0.35)) / 2)
+
+
+def test_a_committee_of_one_says_what_it_says() -> None:
+    logits = torch.tensor([[1.0, -1000.0], [-1000.0, 1000.0]])  # beyond what exp() can hold
+    committee = vote([Predictions(logits)])
+    torch.testing.assert_close(committee.logits, logits.double().log_softmax(1))
 
 
 def test_an_empty_set_has_no_score() -> None:

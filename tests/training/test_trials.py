@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mnistpipe.data.split import Split
-from mnistpipe.scoring.scores import Examples
+from mnistpipe.scoring.scores import Examples, score
 from mnistpipe.training.checkpoints import load_checkpoint, save_checkpoint
 from mnistpipe.training.engine import Engine
 from mnistpipe.training.loop import Training, fit
@@ -35,7 +35,9 @@ def trial(recipe: Recipe) -> Trial:
 def assert_equal(result: Result, expected: Result) -> None:
     assert result.curve == expected.curve
     assert result.scores == expected.scores
-    assert result.predicted.tolist() == expected.predicted.tolist()
+    assert result.predictions.keys() == expected.predictions.keys()
+    for name, predictions in result.predictions.items():
+        assert torch.equal(predictions.logits, expected.predictions[name].logits), name
     weights = expected.network.state_dict()
     assert result.network.state_dict().keys() == weights.keys()
     for key, value in result.network.state_dict().items():
@@ -55,7 +57,10 @@ def test_the_scores_are_counts_over_whole_sets(trial: Trial, split: Split) -> No
     }
     assert result.scores["train_split"] == result.scores["train"]
     assert result.scores["validation"].loss == result.curve[-1].validation_loss
-    assert result.scores["test"].errors == (result.predicted != split.test.labels).sum()
+    assert list(result.predictions) == ["validation", "test"]  # which a committee votes on
+    for name, predictions in result.predictions.items():
+        labels = torch.from_numpy(sets[name].labels)
+        assert score(predictions.logits, labels) == result.scores[name]
 
 
 def test_a_part_of_the_data_is_scored_on_itself_and_on_the_whole(

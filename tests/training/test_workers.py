@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
@@ -143,7 +142,7 @@ def test_the_trials_of_several_stages_take_turns(
 ) -> None:
     """Each stage with one seed, in threads of this process; what they do there is only noted."""
     lock, now, at_once = threading.Lock(), set[str](), list[int]()
-    result = Result(build_network("convnet", 0.5, 10), [], {}, np.zeros(0, dtype=np.int64))
+    result = Result(build_network("convnet", 0.5, 10), [], {}, {})
 
     def note(trial: Trial, _: Split) -> Result:
         with lock:
