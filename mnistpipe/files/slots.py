@@ -28,13 +28,13 @@ class Turn:
     Attributes:
         n_slots: how many trainings may go on at a time, whichever stage they belong to.
         stage: the training's.
-        seed: which of the stage's trainings it is.
+        number: which of the stage's trainings it is.
 
     """
 
     n_slots: int
     stage: str
-    seed: int
+    number: int
 
     @contextmanager
     def taken(self, while_waiting: Callable[[], None]) -> Iterator[None]:
@@ -46,7 +46,7 @@ class Turn:
         """
         with _wait_for_any(self.n_slots, while_waiting):
             yield
-            note = _notes(self.stage) / str(self.seed)
+            note = _notes(self.stage) / str(self.number)
             with suppress(OSError):  # without it the next stage is only started later
                 note.parent.mkdir(parents=True, exist_ok=True)
                 note.touch()

@@ -27,9 +27,7 @@ HALF_KEY = "partial-data.fractions.half"
 def plan_trials(
     stage: str, wanted: TrainingRun, split: Split, engine: Engine, curve: Path
 ) -> list[Trial]:
-    """A trial for each seed of a train stage; those that run at the same time share the threads.
-
-    Where stages share slots, these threads are a slot's, and each trial has all of them.
+    """A trial for each seed of a train stage.
 
     The first one writes its loss curve to a file after each epoch, unless a cluster runs it.
     """
@@ -38,31 +36,44 @@ def plan_trials(
         labels, names = split.train.labels, split.classes
         alike = nested_subset(labels, names, wanted.steps_of, seeds[0], HALF_KEY)
         recipe = recipe.model_copy(update={"min_steps": count_steps(len(alike), recipe)})
-    alone, here = len(seeds) == 1, SCHEDULER not in os.environ
-    n_slots = count_slots() if here else None
-    n_sharing = len(seeds) if n_slots is None else 1
-    n_threads = max(1, torch.get_num_threads() // n_sharing)
     trials = [
         Trial(
-            label=stage if alone else f"{stage}, seed {seed}",
+            label=stage if len(seeds) == 1 else f"{stage}, seed {seed}",
             recipe=recipe,
             seed=seed,
             fraction=wanted.fraction,
             fraction_key=wanted.fraction_key,
-            n_threads=n_threads,
-            bar=alone,
+            n_threads=1,
+            bar=len(seeds) == 1,
         )
         for seed in seeds
     ]
-    if here:  # another machine's disk is not ours to write on
-        trials = [
-            replace(trial, checkpoint=_checkpoint(stage, trial, engine), parent=os.getpid())
-            for trial in trials
-        ]
+    if SCHEDULER not in os.environ:  # another machine's disk is not ours to write on
         trials[0] = replace(trials[0], curve=curve)
+    return place_trials(stage, trials, engine)
+
+
+def place_trials(stage: str, trials: Sequence[Trial], engine: Engine) -> list[Trial]:
+    """All trials of a stage, each with its threads, its checkpoint and its turn, if it has any.
+
+    Those that run at the same time share the threads. Where stages share slots, these threads are a
+    slot's, and each trial has all of them.
+    """
+    here = SCHEDULER not in os.environ
+    n_slots = count_slots() if here else None
+    n_sharing = len(trials) if n_slots is None else 1
+    n_threads = max(1, torch.get_num_threads() // n_sharing)
+    placed = [replace(trial, n_threads=n_threads) for trial in trials]
+    if here:
+        placed = [
+            replace(trial, checkpoint=_checkpoint(stage, trial, engine), parent=os.getpid())
+            for trial in placed
+        ]
     if n_slots is not None:
-        trials = [replace(trial, turn=Turn(n_slots, stage, trial.seed)) for trial in trials]
-    return trials
+        placed = [
+            replace(trial, turn=Turn(n_slots, stage, number)) for number, trial in enumerate(placed)
+        ]
+    return placed
 
 
 def _checkpoint(stage: str, trial: Trial, engine: Engine) -> Path:

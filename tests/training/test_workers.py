@@ -108,7 +108,9 @@ def test_where_stages_share_slots_each_trial_has_all_of_a_slots_threads(
     monkeypatch.setenv(N_SLOTS, "4")
     trials = plan_trials("train-convnet", run_of(recipe, *seeds), split, engine, CURVE)
     assert [trial.n_threads for trial in trials] == [2] * len(seeds)
-    assert [trial.turn for trial in trials] == [Turn(4, "train-convnet", seed) for seed in seeds]
+    assert [trial.turn for trial in trials] == [
+        Turn(4, "train-convnet", number) for number in range(len(seeds))
+    ]
 
 
 @pytest.mark.parametrize(
