@@ -10,6 +10,7 @@ from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.errors import UserError
 from tests.conftest import PARAMS_FILE, ROOT
 from tools import search
+from tools.selection import FOLDER
 
 TUNED = ROOT / "recipes" / "tuned" / "params.yaml"
 
@@ -24,6 +25,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: Split) -> Pat
     return tmp_path
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one would spend seconds on imports."""
+    monkeypatch.setattr(search, "choose", lambda function, *words: function(*words))
+
+
 def look(monkeypatch: pytest.MonkeyPatch, stage: str, trials: int) -> list[str]:
     """Search with two epochs a trial; the table's lines."""
     words = ["search", stage, "--trials", str(trials), "--epochs", "2", "--fraction", "0.5"]
@@ -32,7 +39,7 @@ def look(monkeypatch: pytest.MonkeyPatch, stage: str, trials: int) -> list[str]:
     return Path("trials.csv").read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "in_this_process")
 def test_the_first_trial_is_the_recipe_and_a_stopped_search_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -47,15 +54,16 @@ def test_the_first_trial_is_the_recipe_and_a_stopped_search_goes_on(
     assert "best of 3" in capsys.readouterr().out
 
 
-def test_the_test_set_has_no_say(
+@pytest.mark.slow
+def test_scrambled_test_images_and_labels_change_no_trial(
     folder: Path, monkeypatch: pytest.MonkeyPatch, split: Split
 ) -> None:
-    before = look(monkeypatch, "train-convnet", 2)
-    (folder / ".mnistpipe" / "search" / "train-convnet.db").unlink()
+    before = look(monkeypatch, "train-convnet", 3)
+    (folder / FOLDER / search.STORAGE / "train-convnet.db").unlink()
     noise = np.random.default_rng(1).integers(0, 256, split.test.images.shape, dtype=np.uint8)
     scrambled = Labelled(noise, split.test.labels[::-1].copy())
     write_split(SPLIT_FILE, replace(split, test=scrambled))
-    assert look(monkeypatch, "train-convnet", 2) == before
+    assert look(monkeypatch, "train-convnet", 3) == before
 
 
 @pytest.mark.usefixtures("folder")

@@ -30,6 +30,7 @@ from mnistpipe.networks.models import NETWORKS, ConvNet
 from mnistpipe.robustness.params import Perturbation
 from mnistpipe.robustness.perturb import perturb
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
+from mnistpipe.training.checkpoints import CHECKPOINTS
 from mnistpipe.training.plan import BEST_STAGE, PAIRS, TRAIN_STAGES
 from stages.__main__ import STOPPED
 from tests.conftest import PARAMS_FILE, TEN
@@ -290,6 +291,30 @@ def test_the_test_images_change_nothing_about_the_model(
         assert files[name] == convnet.files[name]
     predictions = f"plots/predictions/{convnet.stage}.csv"
     assert files[predictions] != convnet.files[predictions]
+
+
+def test_nor_about_the_networks_of_the_other_seeds(
+    forks: Forks, tmp_path: Path, small: Split
+) -> None:
+    """Of which the checkpoints hold the weights; their names differ with the split."""
+    noise = np.random.default_rng(0).integers(0, 256, small.test.images.shape, dtype=np.uint8)
+    scrambled = replace(small, test=Labelled(noise, small.test.labels[::-1].copy()))
+    runs = []
+    for name, split in (("as it is", small), ("scrambled", scrambled)):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_params(folder, seeds=[1, 2])
+        write_split(folder / SPLIT_FILE, split)
+        assert forks.run(folder, "train-convnet").status == 0
+        metrics = json.loads((folder / "metrics/train-convnet.json").read_text())
+        checkpoints = (folder / CHECKPOINTS / "train-convnet").glob("*.safetensors")
+        runs.append((metrics, sorted(path.read_bytes() for path in checkpoints)))
+    (metrics, weights), (other_metrics, other_weights) = runs
+    assert len(set(weights)) == 2
+    assert weights == other_weights
+    for part in ("train", "validation"):
+        assert metrics[part] == other_metrics[part]
+    assert metrics["test"] != other_metrics["test"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """Search a train stage's hyperparameters: python -m tools search STAGE [--trials N] ...
 
 Optuna proposes values around those of params.yaml, each is trained on a part of the training
-split, and the error on the validation set decides; the test set is never looked at. A search
-that is stopped goes on where it was. Optuna rather than DVC's queue of experiments: what it tries
-next depends on what came of the last ones, and a run that falls behind is not trained to its end.
+split, and the error on the validation set decides; the test set is out of reach, as
+`tools.selection` has it. A search that is stopped goes on where it was. Optuna rather than DVC's
+queue of experiments: what it tries next depends on what came of the last ones, and a run that falls
+behind is not trained to its end.
 """
 
 import argparse
@@ -23,8 +24,10 @@ from mnistpipe.training.engine import start_engine
 from mnistpipe.training.loop import Training, fit
 from mnistpipe.training.recipe import Affine, OneCycle, Recipe, View
 from tools.repro import at_least_one
+from tools.selection import choose
 
-STORAGE = Path(".mnistpipe/search")
+STORAGE = Path(".mnistpipe/search")  # in the folder of `tools.selection`
+COLUMNS = ("trial", "state", "validation_error")
 
 
 def main() -> None:
@@ -41,14 +44,33 @@ def main() -> None:
     recipe = _changed(recipe, {"epochs": arguments.epochs, "min_steps": 0})
     if not isinstance(recipe.schedule, OneCycle):
         raise UserError("The search is for one-cycle recipes, such as recipes/tuned/params.yaml.")
-    split = read_split()
+    table = choose(
+        search, arguments.stage, recipe, arguments.fraction, arguments.seed, arguments.trials
+    )
+    if arguments.table is not None:
+        write_table(arguments.table, table)
+    complete = table[table["state"] == "complete"]
+    best = complete.sort_values("validation_error", kind="stable").iloc[0]
+    error = best["validation_error"]
+    print(f"best of {len(table)}: {error:.2%} of the validation set wrong with")
+    for key, value in best.drop([*COLUMNS]).items():
+        print(f"  {key}: {value:.4g}")
 
-    basis = f"{recipe.model_dump_json()} {arguments.fraction} {arguments.seed}".encode()
+
+def search(stage: str, recipe: Recipe, fraction: float, seed: int, n_trials: int) -> pd.DataFrame:
+    """Run more trials of a search, beginning it or going on with it.
+
+    Returns a row for each trial so far: `COLUMNS`, then a column for each value that was tried.
+
+    Raises UserError if none has reached its last epoch.
+    """
+    split = read_split()
+    basis = f"{recipe.model_dump_json()} {fraction} {seed}".encode()
     basis += SPLIT_FILE.read_bytes()
     STORAGE.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         study_name=hashlib.sha256(basis).hexdigest(),  # another recipe or split is another search
-        storage=f"sqlite:///{STORAGE}/{arguments.stage}.db",
+        storage=f"sqlite:///{STORAGE}/{stage}.db",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
     )
@@ -57,24 +79,18 @@ def main() -> None:
     if not study.trials:
         study.enqueue_trial(_values(recipe))
     study.optimize(
-        lambda trial: _validation_error(
-            trial, _propose(trial, recipe), split, arguments.fraction, arguments.seed
-        ),
-        n_trials=arguments.trials,
+        lambda trial: _validation_error(trial, _propose(trial, recipe), split, fraction, seed),
+        n_trials=n_trials,
     )
     if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
         raise UserError("No trial reached its last epoch; search around a smaller lr.")
-    finished = [trial for trial in study.trials if trial.value is not None]
-    if arguments.table is not None:
-        rows = [
-            {"trial": trial.number, "state": trial.state.name.lower()}
-            | {"validation_error": trial.value, **trial.params}
-            for trial in finished
-        ]
-        write_table(arguments.table, pd.DataFrame(rows))
-    print(f"best of {len(finished)}: {study.best_value:.2%} of the validation set wrong with")
-    for key, value in study.best_params.items():
-        print(f"  {key}: {value:.4g}")
+    rows = [
+        dict(zip(COLUMNS, (trial.number, trial.state.name.lower(), trial.value), strict=True))
+        | trial.params
+        for trial in study.trials
+        if trial.value is not None
+    ]
+    return pd.DataFrame(rows)
 
 
 def _values(recipe: Recipe) -> dict[str, float]:
