@@ -71,7 +71,7 @@ def test_the_write_ups_study_has_its_recipes() -> None:
         "batch_size": 32,
         "schedule": {"name": "step", "step_epochs": 1, "gamma": 0.7},
         "label_smoothing": 0.0,
-        "weight_averaging": None,
+        "validation_too": False,
     }
     adadelta = {"name": "adadelta", "weight_decay": 0.0}
     rmsprop = {"name": "rmsprop", "weight_decay": 0.0}

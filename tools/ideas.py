@@ -1,154 +1,109 @@
-"""Try ideas for a recipe, by the validation set alone: python -m tools ideas FILE.
+"""Try ideas for a recipe, by the validation set alone: python -m tools ideas FILE [--table CSV].
 
-The file names a stage whose recipe is the start, and ideas: what each changes there. Every idea is
-trained with every seed and has a row for each in the table beside the file; what stands there is
-not trained again. The test set is never looked at.
+The file names the stage whose recipe the ideas change, and what each of them changes there. Each is
+trained with each seed, and compared with the first one. The test set is out of reach, as
+`tools.selection` has it. What is stopped goes on where it was.
 """
 
 import argparse
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
 from pydantic import Field
+from scipy.stats import ttest_rel
 
-from mnistpipe.data.split import Split, subset
 from mnistpipe.data.split_file import read_split
-from mnistpipe.files.errors import UserError
 from mnistpipe.files.sections import Fraction, Section, read_sections
 from mnistpipe.files.tables import write_table
-from mnistpipe.networks.models import Classifier, build_network
-from mnistpipe.scoring.scores import Examples
 from mnistpipe.training.engine import start_engine
-from mnistpipe.training.loop import Training, fit
 from mnistpipe.training.plan import read_training_run
-from mnistpipe.training.recipe import Recipe, Seeds
-
-COLUMNS = ["idea", "seed", "validation_errors", "validation_loss", "training_loss", "seconds"]
-
-
-class Idea(Section):
-    """A change of the recipe.
-
-    Attributes:
-        changes: fields of the recipe, or of its parts by a dot, and what they become.
-        teachers: the idea whose networks teach, where there is teaching.
-        fraction: share of the training split.
-
-    """
-
-    changes: dict[str, Any]
-    teachers: str | None = None
-    fraction: Fraction | None = None
+from mnistpipe.training.recipe import Recipe, Seeds, check_distinct
+from mnistpipe.training.trials import Trial
+from mnistpipe.training.workers import place_trials, run_trials
+from tools.selection import choose
 
 
 class Ideas(Section):
-    """What to try."""
+    """What is tried.
 
-    stage: str
+    Attributes:
+        recipe: a file in the form of params.yaml ...
+        stage: ... and the stage there whose recipe is changed.
+        fraction: share of the training split that is trained on; null: all of it.
+        seeds: each idea is trained with each of them.
+        ideas: by name, the recipe's fields that it changes; `views.0.scale` is a field of a part.
+
+    """
+
     recipe: str
+    stage: str
+    fraction: Fraction | None = None
     seeds: Seeds
-    ideas: Annotated[dict[str, Idea], Field(min_length=1)]
+    ideas: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
 
 
 def main() -> None:
-    """Train what is not in the table yet, then print it."""
+    """Try them, then write a row for each trial, and print a line for each idea."""
     parser = argparse.ArgumentParser(description="Try ideas for a recipe.")
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=600.0)
-    parser.add_argument("--to", type=Path)
+    parser.add_argument("file", type=Path, help="YAML: recipe, stage, fraction, seeds, ideas")
+    parser.add_argument("--table", type=Path, help="CSV file for all trials")
     arguments = parser.parse_args()
     wanted = read_sections(Ideas, arguments.file)
+    check_distinct(wanted.seeds)
     base = read_training_run(wanted.stage, Path(wanted.recipe)).recipe
-    table = arguments.to or arguments.file.with_suffix(".csv")
-    keep = Path(".mnistpipe/ideas")
-    keep.mkdir(parents=True, exist_ok=True)
-    rows = pd.read_csv(table).to_dict("records") if table.exists() else []
-    done = {(row["idea"], row["seed"]) for row in rows}
-    tasks = [
-        (name, idea, seed)
-        for name, idea in wanted.ideas.items()
-        for seed in wanted.seeds
-        if (name, seed) not in done
-    ]
-    ends = time.monotonic() + 60 * arguments.minutes
-    results = Parallel(n_jobs=arguments.jobs, max_nbytes=None, return_as="generator_unordered")(
-        delayed(_try)(base, name, idea, seed, wanted, keep, ends) for name, idea, seed in tasks
+    recipes = {name: change(base, fields) for name, fields in wanted.ideas.items()}
+    table = choose(try_all, recipes, wanted.seeds, wanted.fraction or 1.0)
+    if arguments.table is not None:
+        write_table(arguments.table, table)
+    errors = table.pivot_table(
+        "validation_errors", index="seed", columns="idea", sort=False, observed=True
     )
-    for row in results:
-        if row is not None:
-            rows.append(row)
-            write_table(table, pd.DataFrame(rows, columns=COLUMNS))
-            print(row, flush=True)
+    first = errors[next(iter(recipes))]
+    for name in recipes:
+        line = f"{name}: {errors[name].mean():.1f} validation errors"
+        if len(errors) > 1:
+            line += f", sd {errors[name].std():.1f}"
+            if name != first.name:
+                p = ttest_rel(errors[name], first).pvalue
+                line += f", {(errors[name] - first).mean():+.1f} to {first.name}, p = {p:.2g}"
+        print(line)
 
 
-def _try(
-    base: Recipe, name: str, idea: Idea, seed: int, wanted: Ideas, keep: Path, ends: float
-) -> dict[str, object] | None:
-    torch.set_num_threads(1)
-    recipe = change(base, idea.changes)
-    engine = start_engine(recipe.precision)
+def try_all(recipes: dict[str, Recipe], seeds: tuple[int, ...], fraction: float) -> pd.DataFrame:
+    """Train each recipe with each seed; a row for each: idea, seed, validation errors and loss."""
     split = read_split()
-    chosen = split.train
-    if idea.fraction is not None:
-        chosen = subset(split.train, split.classes, idea.fraction, seed, "fraction")
-    teachers: Sequence[Classifier] = ()
-    if idea.teachers is not None:
-        files = [keep / f"{idea.teachers}-{each}.pt" for each in wanted.seeds]
-        while not all(file.exists() for file in files):
-            if time.monotonic() > ends:
-                return None
-            time.sleep(0.5)
-        teachers = [_load(file, recipe, len(split.classes)) for file in files]
-    examples, validation = (Examples.on(engine.device, part) for part in (chosen, split.validation))
-    started = time.monotonic()
-    if started > ends:
-        return None
-    training = Training(recipe, seed, engine, len(split.classes), teachers)
-    for epoch in fit(training, examples, validation):
-        if time.monotonic() > ends:
-            return None
-    torch.save(training.result.state_dict(), keep / f"{name}-{seed}.tmp")
-    (keep / f"{name}-{seed}.tmp").rename(keep / f"{name}-{seed}.pt")
-    errors = round((1 - epoch.validation_accuracy) * len(validation))
-    return dict(
-        zip(
-            COLUMNS,
-            (
-                name,
-                seed,
-                errors,
-                epoch.validation_loss,
-                epoch.training_loss,
-                round(time.monotonic() - started, 1),
-            ),
-            strict=True,
-        )
+    trials = [
+        Trial(f"{name}, seed {seed}", recipe, seed, fraction, "fraction", n_threads=1, bar=False)
+        for name, recipe in recipes.items()
+        for seed in seeds
+    ]
+    placed = place_trials("ideas", trials, start_engine(trials[0].recipe.precision))
+    scores = [result.scores["validation"] for result in run_trials(placed, split)]
+    named = [(name, seed) for name in recipes for seed in seeds]
+    return pd.DataFrame(
+        {
+            "idea": [name for name, _ in named],
+            "seed": [seed for _, seed in named],
+            "validation_errors": [score.errors for score in scores],
+            "validation_loss": [score.loss for score in scores],
+        }
     )
 
 
-def _load(file: Path, recipe: Recipe, n_classes: int) -> Classifier:
-    network = build_network(recipe.network, recipe.dropout, n_classes)
-    network.load_state_dict(torch.load(file, map_location="cpu"))
-    return network
+def change(recipe: Recipe, fields: dict[str, Any]) -> Recipe:
+    """The recipe with other values.
 
-
-def change(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
-    """The recipe with other values."""
-    fields = recipe.model_dump(mode="json")
-    fields.pop("seeds", None)
-    for key, value in changes.items():
+    Raises UserError if it has no such field, or not with this value.
+    """
+    values = recipe.model_dump(mode="json", exclude={"seeds"})
+    for key, value in fields.items():
         *above, last = key.split(".")
-        place = fields
+        place: Any = values
         for part in above:
             place = place[int(part)] if isinstance(place, list) else place[part]
         place[last] = value
-    return Recipe.model_validate(fields)
+    return Recipe.model_validate(values)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,6 @@ def _start(recipe: Recipe) -> tuple[nn.Module, torch.optim.Optimizer, StepLR]:
     if (
         not isinstance(schedule, Step)
         or optimizer_params.name == "adamw"
-        or recipe.weight_averaging is not None
         or recipe.label_smoothing + optimizer_params.weight_decay > 0
     ):
         raise UserError(_NOT_CLASSIC)

@@ -121,5 +121,12 @@ def subset(
     return _take(examples, nested_subset(examples.labels, classes, fraction, seed, parameter))
 
 
+def join(first: Labelled, second: Labelled) -> Labelled:
+    """The examples of both, one after the other."""
+    return Labelled(
+        np.concatenate([first.images, second.images]), np.concatenate([first.labels, second.labels])
+    )
+
+
 def _take(examples: Labelled, indices: Int64[ndarray, " k"]) -> Labelled:
     return Labelled(examples.images[indices], examples.labels[indices])

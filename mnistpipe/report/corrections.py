@@ -16,7 +16,7 @@ class Saved:
     examples: int
     train: Score
     train_split: Score
-    validation: Score
+    validation: Score | None
     test: Score
 
 
@@ -68,8 +68,11 @@ def corrected_numbers(summary: Metrics) -> Corrected:
 
 def _saved(run: Metrics) -> Saved:
     return Saved(
-        run["examples"],
-        *(_of_first_seed(run[key]) for key in ("train", "train_split", "validation", "test")),
+        examples=run["examples"],
+        train=_of_first_seed(run["train"]),
+        train_split=_of_first_seed(run["train_split"]),
+        validation=_of_first_seed(run["validation"]) if "validation" in run else None,
+        test=_of_first_seed(run["test"]),
     )
 
 

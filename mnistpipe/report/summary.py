@@ -18,7 +18,6 @@ RUN_KEYS = (
     "convergence_epoch",
     "train",
     "train_split",
-    "validation",
     "test",
 )
 CURVE_KEYS = ("min_steps", "other_min_steps", "fit", "examples_for")
@@ -62,10 +61,12 @@ def accuracies(summary: Metrics) -> dict[str, dict[str, float]]:
         for name, run in summary[sweep].items()
     }
     return {
-        stage: {part: run[part]["accuracy"] for part in ("validation", "test")}
+        stage: {part: run[part]["accuracy"] for part in ("validation", "test") if part in run}
         for stage, run in runs.items()
     }
 
 
 def _select(run: Metrics) -> dict[str, Any]:
-    return {key: run[key] for key in RUN_KEYS}
+    """Without scores of the validation images where these were trained on, too."""
+    *others, last = RUN_KEYS
+    return {key: run[key] for key in (*others, "validation", last) if key in run}

@@ -36,7 +36,7 @@ def checkpoint_path(
     precision and number of threads: a run that goes on must end as if it had never been stopped.
     """
     basis = {
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json", exclude={"seeds"}),  # a train section names all
         "seed": seed,
         "fraction": fraction,
         "engine": [engine.device.type, engine.precision, n_threads, torch.__version__],

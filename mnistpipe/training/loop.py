@@ -9,19 +9,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnistpipe.files.errors import UserError
-from mnistpipe.networks.models import Classifier, build_network
+from mnistpipe.networks.models import build_network
 from mnistpipe.scoring.scores import Examples, normalise, predict, score, to_pixels
 from mnistpipe.training.cuda_graphs import CapturedFunction
 from mnistpipe.training.engine import Engine, flatten_parameters
 from mnistpipe.training.optimizers import Optimizer
-from mnistpipe.training.recipe import Original, Recipe, View
+from mnistpipe.training.recipe import Recipe
 from mnistpipe.training.schedules import learning_rate
 from mnistpipe.training.views import count_draws, make_views
 
-PLAIN = Original(name="original")
 PREPARED_AT_ONCE = 512  # examples whose views are made in one go; a larger batch is one alone
 
 
@@ -55,23 +53,12 @@ class Training:
 
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        seed: int,
-        engine: Engine,
-        n_classes: int,
-        teachers: Sequence[Classifier] = (),
-    ) -> None:
-        """A new run: no epoch is finished yet.
-
-        `teachers` are trained already, where the recipe asks for teaching.
-        """
+    def __init__(self, recipe: Recipe, seed: int, engine: Engine, n_classes: int) -> None:
+        """A new run: no epoch is finished yet."""
         torch.manual_seed(seed)
         network = build_network(recipe.network, recipe.dropout, n_classes)
         self.recipe, self.seed, self.engine = recipe, seed, engine
         self.network = network.to(engine.device).to(memory_format=torch.channels_last)
-        self._teachers = [teacher.to(engine.device).eval() for teacher in teachers]
         self.curve: list[Epoch] = []
         self._weights = flatten_parameters(self.network)
         self._optimizer = Optimizer(
@@ -81,19 +68,6 @@ class Training:
         if engine.device.type == "cuda":
             buffers = self.network.buffers  # of batch normalisation
             self._differentiate = CapturedFunction(self._loss_and_gradient, lambda: [*buffers()])
-        self._average: AveragedModel | None = None
-        if recipe.weight_averaging is not None:
-            mean = get_ema_multi_avg_fn(recipe.weight_averaging)  # type: ignore[no-untyped-call]
-            self._average = AveragedModel(self.network, multi_avg_fn=mean, use_buffers=True)
-
-    @property
-    def result(self) -> Classifier:
-        """The network that counts: with averaged weights, if the recipe asks for them."""
-        if self._average is None:
-            return self.network
-        averaged = self._average.module
-        assert isinstance(averaged, Classifier)  # noqa: S101 (for the type checker)
-        return averaged
 
     def step(
         self, images: Float[Tensor, "n 1 28 28"], labels: Int[Tensor, " n"], lr: float
@@ -103,8 +77,6 @@ class Training:
         assert gradient is not None  # noqa: S101 (for the type checker)
         loss = self._differentiate(images, labels)
         self._optimizer.step(gradient, lr)
-        if self._average is not None:
-            self._average.update_parameters(self.network)
         return loss
 
     def is_finite(self) -> bool:
@@ -118,14 +90,6 @@ class Training:
         with self.engine.autocast():
             logprobs = self.network(images)
         loss = smoothed_nll_loss(logprobs, labels, self.recipe.label_smoothing)
-        if self.recipe.teaching is not None:
-            weight, temperature = self.recipe.teaching.weight, self.recipe.teaching.temperature
-            with torch.no_grad(), self.engine.autocast():
-                votes = [
-                    (teacher(images) / temperature).softmax(dim=1) for teacher in self._teachers
-                ]
-            vote = torch.stack(votes).mean(dim=0)
-            loss = (1 - weight) * loss + weight * distillation_loss(logprobs, vote, temperature)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -136,9 +100,6 @@ class Training:
         epoch, so that neither is part of it.
         """
         state = {f"network.{key}": value for key, value in self.network.state_dict().items()}
-        if self._average is not None:
-            average = self._average.state_dict()
-            state |= {f"average.{key}": value for key, value in average.items()}
         return state | {f"optimizer.{key}": value for key, value in self._optimizer.state.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor], curve: Sequence[Epoch]) -> None:
@@ -146,13 +107,11 @@ class Training:
 
         Raises KeyError or RuntimeError if the state is another network's.
         """
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}}
         for key, value in state.items():
             part, _, name = key.partition(".")
             parts[part][name] = value
         self.network.load_state_dict(parts["network"])
-        if self._average is not None:
-            self._average.load_state_dict(parts["average"])
         self._optimizer.load_state(parts["optimizer"])
         self.curve = list(curve)
 
@@ -188,7 +147,7 @@ def fit(
                 f"Weights are no longer finite numbers after epoch {epoch}: "
                 "lr is probably too large for this optimizer."
             )
-        predictions = predict(training.result, validation.images)
+        predictions = predict(training.network, validation.images)
         result = score(predictions.logits, validation.labels)
         if not math.isfinite(result.loss):
             raise UserError(
@@ -212,8 +171,7 @@ def _train_epoch(
     torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
     n_batches = _steps_per_epoch(len(examples), recipe)
     losses, counts = [], []
-    views = recipe.views if epoch <= recipe.epochs - recipe.plain_epochs else (PLAIN,)
-    for batch, (images, labels) in enumerate(_batches(examples, recipe, views, engine, generator)):
+    for batch, (images, labels) in enumerate(_batches(examples, recipe, engine, generator)):
         lr = learning_rate(recipe, epoch, batch / n_batches)
         losses.append(training.step(images, labels, lr))  # read later: reading waits for the device
         counts.append(len(labels))
@@ -229,17 +187,6 @@ def smoothed_nll_loss(
     if smoothing == 0:
         return loss
     return (1 - smoothing) * loss - smoothing * logprobs.mean()
-
-
-def distillation_loss(
-    logprobs: Float[Tensor, "n k"], vote: Float[Tensor, "n k"], temperature: float
-) -> Float[Tensor, ""]:
-    """Cross entropy of the tempered probabilities with the teachers', times the temperature squared.
-
-    By the square its gradient stays as large as that of the labels (Hinton et al. 2015).
-    """
-    tempered = (logprobs / temperature).log_softmax(dim=1)
-    return -(vote * tempered).sum(dim=1).mean() * temperature**2
 
 
 def count_steps(n_examples: int, recipe: Recipe) -> int:
@@ -262,18 +209,14 @@ def _steps_per_pass(n_examples: int, recipe: Recipe) -> int:
 
 
 def _batches(
-    examples: Examples,
-    recipe: Recipe,
-    views: Sequence[View],
-    engine: Engine,
-    generator: torch.Generator,
+    examples: Examples, recipe: Recipe, engine: Engine, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Each batch of an epoch as the network takes it: images in all views, and their labels.
 
     Many batches are prepared at once: that takes no more calls than one.
     """
     rows = examples.images.flatten(1)  # rows of one matrix are gathered faster than images
-    n_views, n_draws = len(views), count_draws(views)
+    n_views, n_draws = len(recipe.views), count_draws(recipe.views)
     for _ in range(count_passes(len(examples), recipe)):
         # Drawn for all examples at once: a batch's size changes nobody's numbers.
         order = torch.randperm(len(examples), generator=generator).to(engine.device)
@@ -281,9 +224,9 @@ def _batches(
         for chosen in _equal_batches(split_batches(order, recipe.batch_size)):
             flat = chosen.flatten()
             pixels = to_pixels(rows.index_select(0, flat).view(-1, *examples.images.shape[1:]))
-            batch = normalise(make_views(pixels, views, draws[flat]))
+            views = normalise(make_views(pixels, recipe.views, draws[flat]))
             # From (view, batch, image) to (batch, view, image).
-            of_batches = batch.view(n_views, *chosen.shape, -1).transpose(0, 1).flatten(1, 2)
+            of_batches = views.view(n_views, *chosen.shape, -1).transpose(0, 1).flatten(1, 2)
             images = of_batches.view(len(chosen), -1, *pixels.shape[1:])
             labels = examples.labels.index_select(0, flat).view(chosen.shape).repeat(1, n_views)
             yield from zip(images, labels, strict=True)

@@ -81,6 +81,8 @@ class PartialData(Section):
     def _parts_are_consistent(self) -> "PartialData":
         check_distinct(self.seeds)
         check_network("recipe", self.recipe, "net")
+        if self.recipe.validation_too:
+            raise ValueError("recipe.validation_too should be false: its points are fractions")
         other = self.other_steps
         if other.as_half and "half" not in self.fractions:
             raise ValueError("other_steps.as_half needs half among the fractions")

@@ -77,21 +77,6 @@ class OneCycle(Section):
 Schedule = Annotated[Step | OneCycle, Field(discriminator="name")]
 
 
-class Teaching(Section):
-    """Distillation (Hinton et al. 2015) from networks by the same recipe, one of each seed.
-
-    They are trained first, by the labels alone, and vote by the mean of their probabilities.
-
-    Attributes:
-        weight: share of the loss that is about their vote; the rest is about the labels.
-        temperature: by which logits are divided for it, the network's and theirs.
-
-    """
-
-    weight: Annotated[float, Field(gt=0, le=1)]
-    temperature: Annotated[float, Field(ge=0.1, le=100)]
-
-
 class Recipe(Section):
     """Everything that decides how one network is trained, but for the seed."""
 
@@ -106,9 +91,7 @@ class Recipe(Section):
     optimizer: OptimizerParams
     schedule: Schedule
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    weight_averaging: Fraction | None = None
-    plain_epochs: Annotated[int, Field(ge=0)] = 0
-    teaching: Teaching | None = None
+    validation_too: bool = False
     precision: Literal["auto", "fp32", "bf16"]
 
     @model_validator(mode="after")

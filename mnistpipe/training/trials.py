@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from mnistpipe.data.split import Labelled, Split, subset
+from mnistpipe.data.split import Labelled, Split, join, subset
 from mnistpipe.files.slots import Turn
 from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
@@ -55,6 +55,8 @@ class Trial:
 
     def choose(self, split: Split) -> Labelled:
         """The examples to train on."""
+        if self.recipe.validation_too:
+            return join(split.train, split.validation)
         if self.fraction == 1:
             return split.train
         return subset(split.train, split.classes, self.fraction, self.seed, self.fraction_key)
@@ -67,8 +69,9 @@ class Result:
     Attributes:
         network: trained, on the processor.
         curve: a record of each epoch.
-        scores: of the sets `train`, `train_split`, `validation` and `test`.
-        predictions: of the sets `validation` and `test`, on the processor.
+        scores: of the sets `train`, `train_split`, `validation`, unless it was trained on, and
+            `test`.
+        predictions: of the last two, on the processor.
 
     """
 
@@ -111,13 +114,13 @@ def _train_and_score(trial: Trial, split: Split) -> Result:
             progress.epoch(epoch)
             _end_with_parent(trial)
 
-    network = training.result
+    network = training.network
     scores: dict[str, Score] = {}
     kept: dict[str, Predictions] = {}
     for name, part in (
         ("train", chosen),
         ("train_split", split.train),
-        ("validation", split.validation),
+        *([] if recipe.validation_too else [("validation", split.validation)]),
         ("test", split.test),
     ):
         if name == "train_split" and part is chosen:

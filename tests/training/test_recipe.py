@@ -65,17 +65,17 @@ def test_a_recipe_is_read_as_it_stands_there(tmp_path: Path) -> None:
         optimizer=OptimizerParams(name="adadelta", weight_decay=0.0),
         schedule=Step(name="step", step_epochs=1, gamma=0.7),
         label_smoothing=0.0,
-        weight_averaging=None,
+        validation_too=False,
         seeds=(1,),
         precision="auto",
     )
 
 
-def test_a_recipe_may_follow_one_cycle_and_average_its_weights(tmp_path: Path) -> None:
+def test_a_recipe_may_follow_one_cycle_and_train_on_the_validation_images(tmp_path: Path) -> None:
     text = edited(VIEWS, f"  views:\n  - name: blur\n  {AFFINE}\n", TEXT)
     text = edited("{name: adadelta, weight_decay: 0.0}", "{name: adamw, weight_decay: 0.05}", text)
     text = edited(STEP, "{name: one-cycle, warmup_fraction: 0.2}", text)
-    text = edited("  seeds:\n  - 1\n", "  seeds: [3, 1, 2]\n  weight_averaging: 0.999\n", text)
+    text = edited("  seeds:\n  - 1\n", "  seeds: [3, 1, 2]\n  validation_too: true\n", text)
     recipe = read(written(tmp_path, text))
     assert recipe.views == (
         Blur(name="blur"),
@@ -83,7 +83,7 @@ def test_a_recipe_may_follow_one_cycle_and_average_its_weights(tmp_path: Path) -
     )
     assert recipe.optimizer == OptimizerParams(name="adamw", weight_decay=0.05)
     assert recipe.schedule == OneCycle(name="one-cycle", warmup_fraction=0.2)
-    assert recipe.weight_averaging == 0.999
+    assert recipe.validation_too
     assert recipe.seeds == (3, 1, 2)  # the first of them is the one that is saved
 
 
@@ -212,16 +212,11 @@ def test_whatever_is_allowed_is_written_out_as_it_was_read(
             ".schedule.warmup_fraction should be less than 1, not 1.0",
         ),
         (STEP, "{name: one-cycle}", ".schedule.warmup_fraction is missing"),
-        # weights
+        # labels, and whose
         (
             "smoothing: 0.0",
-            "smoothing: 0.0\n  weight_averaging: 1.0",
-            ".weight_averaging should be less than 1 or null, not 1.0",
-        ),
-        (
-            "smoothing: 0.0",
-            "smoothing: 0.0\n  weight_averaging: on",
-            ".weight_averaging should be a valid number or null, not True",
+            "smoothing: 0.0\n  validation_too: 1",
+            ".validation_too should be a valid boolean, not 1",
         ),
         ("smoothing: 0.0", "smoothing: 1.0", ".label_smoothing should be less than 1, not 1.0"),
         # seeds

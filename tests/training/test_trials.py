@@ -73,6 +73,22 @@ def test_a_part_of_the_data_is_scored_on_itself_and_on_the_whole(
     assert scores["train_split"].errors >= scores["train"].errors
 
 
+def test_validation_images_that_are_trained_on_are_no_longer_validated(
+    trial: Trial, split: Split
+) -> None:
+    both = replace(trial, recipe=trial.recipe.model_copy(update={"validation_too": True}))
+    chosen = both.choose(split)
+    assert len(chosen) == len(split.train) + len(split.validation)
+    assert (chosen.images[len(split.train) :] == split.validation.images).all()
+    result = run_trial(both, split)
+    assert {name: score.count for name, score in result.scores.items()} == {
+        "train": len(chosen),
+        "train_split": len(split.train),
+        "test": len(split.test),
+    }
+    assert list(result.predictions) == ["test"]
+
+
 def test_another_seed_chooses_another_part(trial: Trial, split: Split) -> None:
     assert trial.choose(split) is split.train
     first, second = (
