@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, ValidationError
 from scipy.stats import ttest_rel
 
 from mnistpipe.data.split_file import read_split
+from mnistpipe.files.errors import UserError
 from mnistpipe.files.sections import Fraction, Section, read_sections
 from mnistpipe.files.tables import write_table
 from mnistpipe.training.engine import start_engine
@@ -52,7 +53,16 @@ def main() -> None:
     wanted = read_sections(Ideas, arguments.file)
     check_distinct(wanted.seeds)
     base = read_training_run(wanted.stage, Path(wanted.recipe)).recipe
-    recipes = {name: change(base, fields) for name, fields in wanted.ideas.items()}
+    recipes = {}
+    for name, fields in wanted.ideas.items():
+        try:
+            recipes[name] = change(base, fields)
+        except (ValidationError, LookupError, TypeError, ValueError) as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            raise UserError(
+                f"{arguments.file}: ideas.{name} does not change {wanted.recipe}'s {wanted.stage} "
+                f"into a recipe: {reason}."
+            ) from error
     table = choose(try_all, recipes, wanted.seeds, wanted.fraction or 1.0)
     if arguments.table is not None:
         write_table(arguments.table, table)
@@ -94,7 +104,7 @@ def try_all(recipes: dict[str, Recipe], seeds: tuple[int, ...], fraction: float)
 def change(recipe: Recipe, fields: dict[str, Any]) -> Recipe:
     """The recipe with other values.
 
-    Raises UserError if it has no such field, or not with this value.
+    Raises LookupError, TypeError or ValueError if it has no such field, or not with this value.
     """
     values = recipe.model_dump(mode="json", exclude={"seeds"})
     for key, value in fields.items():

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from mnistpipe.data.split import Split
+from mnistpipe.data.split_file import SPLIT_FILE, write_split
+from mnistpipe.files.errors import UserError
+from mnistpipe.files.sections import read_sections
+from mnistpipe.training.plan import read_training_run
+from tests.conftest import PARAMS_FILE, ROOT
+from tools import ideas
+
+IDEAS = """
+recipe: params.yaml
+stage: train-convnet
+seeds: [1, 2, 3]
+ideas:
+  as-it-is: {epochs: 1}
+  no-updates: {epochs: 1, lr: 0.0000001}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: Split) -> Path:
+    """Where ideas are tried: a small split, the write-up's recipes."""
+    monkeypatch.chdir(tmp_path)
+    write_split(SPLIT_FILE, split)
+    Path("params.yaml").write_text(PARAMS_FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(ideas, "choose", lambda function, *words: function(*words))
+    return tmp_path
+
+
+def look(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    Path("ideas.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["ideas", "ideas.yaml", "--table", "trials.csv"])
+    ideas.main()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")
+def test_each_idea_is_trained_with_each_seed_and_compared_with_the_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look(monkeypatch, IDEAS)
+    header, *rows = Path("trials.csv").read_text(encoding="utf-8").splitlines()
+    assert header == "idea,seed,validation_errors,validation_loss"
+    assert [row.split(",")[:2] for row in rows] == [
+        [idea, seed] for idea in ("as-it-is", "no-updates") for seed in "123"
+    ]
+    first, second = capsys.readouterr().out.splitlines()[-2:]
+    assert first.startswith("as-it-is: ")
+    assert " to as-it-is, p = " in second
+    means = [float(line.split()[1]) for line in (first, second)]
+    assert means == pytest.approx(
+        [sum(int(row.split(",")[2]) for row in part) / 3 for part in (rows[:3], rows[3:])], abs=0.05
+    )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("{droput: 0.1}", "Extra inputs are not permitted"),
+        ("{epochs: 0}", "greater than or equal to 1"),
+        ("{views.3.degrees: 1.0}", "list index out of range"),
+        ("{optimizer.name: sgd}", "'adadelta', 'rmsprop' or 'adamw'"),
+    ],
+)
+def test_an_idea_that_is_no_recipe_is_named(
+    monkeypatch: pytest.MonkeyPatch, change: str, reason: str
+) -> None:
+    with pytest.raises(UserError, match=reason) as caught:
+        look(monkeypatch, IDEAS.replace("{epochs: 1}", change))
+    assert str(caught.value).startswith("ideas.yaml: ideas.as-it-is does not change params.yaml's")
+
+
+def test_the_ideas_that_were_tried_are_still_recipes() -> None:
+    wanted = read_sections(ideas.Ideas, ROOT / "recipes" / "tuned" / "ideas.yaml")
+    recipe = read_training_run(wanted.stage, ROOT / wanted.recipe).recipe
+    changed = {name: ideas.change(recipe, fields) for name, fields in wanted.ideas.items()}
+    assert changed["batch-64"].batch_size == 64
+    assert len({each.model_dump_json() for each in changed.values()}) == len(changed)
