@@ -4,23 +4,30 @@ import argparse
 import io
 import json
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from mnistpipe.classifier import PRETRAINED, Answer, load
+from mnistpipe.classifier import PRETRAINED, Answer, ImageClassifier, load
 from mnistpipe.files.artifacts import write_bytes
+from mnistpipe.files.environment import count_cores
 from mnistpipe.files.errors import UserError
 from mnistpipe.images.read import SUFFIXES, read_image
 
 STDIN = "-"
 AT_ONCE = 100  # images between which answers are printed
+MOST_THREADS = (
+    4  # more would wait for each other: Pillow, NumPy and SciPy do half of the work alone
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,26 +43,28 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # of file names
     status = 0
     images = find_images(arguments.images)
-    while chunk := list(islice(images, AT_ONCE)):
-        names, prepared, drawn = [], [], []
-        for found in chunk:
-            try:
-                if isinstance(found, UserError):
-                    raise found
-                seen, ink = classifier.prepare(_read(found))
-            except UserError as error:
-                sys.stderr.write(f"ERROR: {error}\n")
-                status = 1
-                continue
-            names.append(found)
-            prepared.append(seen)
-            drawn.append(ink)
-            if shown is not None:
-                shown.write(found, seen[0])
-        if names:
-            answers = classifier.answers(np.concatenate(prepared), np.concatenate(drawn))
-            lines = [describe(name, answer) for name, answer in zip(names, answers, strict=True)]
-            print("\n".join(lines), flush=True)
+    prepare = partial(_prepare, classifier)
+    n_threads = min(MOST_THREADS, count_cores())
+    # A process has one set of filters for warnings, which `read_image` sets and puts back: threads
+    # that do so at the same time need to find them alike.
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(n_threads) as pool:
+        while chunk := list(islice(images, AT_ONCE)):
+            names, prepared, drawn = [], [], []
+            for name, made in zip(chunk, pool.map(prepare, chunk), strict=True):
+                if isinstance(made, UserError):
+                    sys.stderr.write(f"ERROR: {made}\n")
+                    status = 1
+                    continue
+                seen, ink = made
+                names.append(str(name))
+                prepared.append(seen)
+                drawn.append(ink)
+                if shown is not None:
+                    shown.write(str(name), seen[0])
+            if names:
+                answers = classifier.answers(np.concatenate(prepared), np.concatenate(drawn))
+                lines = [describe(*each) for each in zip(names, answers, strict=True)]
+                print("\n".join(lines), flush=True)
     return status
 
 
@@ -115,6 +124,16 @@ def _images_below(folder: Path) -> list[str]:
         for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
     )
+
+
+def _prepare(
+    classifier: ImageClassifier, found: str | UserError
+) -> tuple[UInt8[ndarray, "1 28 28"], Bool[ndarray, " 1"]] | UserError:
+    """What the network gets to see of an image and whether anything is there, or why it is none."""
+    try:
+        return found if isinstance(found, UserError) else classifier.prepare(_read(found))
+    except UserError as error:
+        return error
 
 
 def _read(name: str) -> UInt8[ndarray, "h w"]:

@@ -94,7 +94,8 @@ def _light_on_dark(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
     share = ((light.sum() - inside.sum()) / n_margin + light.mean()) / 2
     if abs(share - 0.5) < DOUBT:
         detail = levels - ndimage.uniform_filter(levels, max(light.shape) // 4)
-        skewness = np.mean(detail**3) / max(np.mean(detail**2), 1) ** 1.5
+        squares = detail**2
+        skewness = np.mean(squares * detail) / max(np.mean(squares), 1) ** 1.5
         if abs(skewness) > 1:
             return levels if skewness > 0 else 255 - levels
     return 255 - levels if share > 0.5 else levels  # noqa: PLR2004 (half of it)
@@ -126,7 +127,7 @@ def _contrast(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
     """Difference of light ink to dark paper, 1 for full ink."""
     levels = levels - _paper(levels)
     n_full = max(9, levels.size // 2000)
-    full = np.partition(levels, max(0, levels.size - n_full), axis=None)[-n_full:].mean()
+    full = -np.partition(-levels, min(n_full, levels.size) - 1, axis=None)[:n_full].mean()
     if full < FAINTEST:
         raise EmptyImageError
     paper = levels[levels < full / 2]

@@ -1,6 +1,7 @@
 """Reads pictures of many kinds as the grey levels that one sees."""
 
 import io
+import math
 import warnings
 from pathlib import Path
 
@@ -36,11 +37,12 @@ def read_image(source: Path | io.BytesIO, name: str = "the image") -> UInt8[ndar
     if isinstance(source, Path):
         name = str(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata, which are none of ours
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as image:
-                return grey_levels(image)
+        with (
+            warnings.catch_warnings(action="ignore"),  # of metadata, which are none of ours
+            Image.open(source, formats=FORMATS) as image,
+        ):
+            _check_size(image)
+            return grey_levels(image)
     except FileNotFoundError as error:
         raise UserError(f"{name} is missing; name an image that is there.") from error
     except UnidentifiedImageError as error:
@@ -48,7 +50,7 @@ def read_image(source: Path | io.BytesIO, name: str = "the image") -> UInt8[ndar
             f"{name} is no image of a kind that can be read: PNG, JPEG, BMP, GIF, TIFF, WebP or "
             "PPM; convert it into one."
         ) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise UserError(
             f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller."
         ) from error
@@ -56,6 +58,12 @@ def read_image(source: Path | io.BytesIO, name: str = "the image") -> UInt8[ndar
         strerror = getattr(error, "strerror", None)  # of the system's own: a folder, no permission
         reason = f"cannot be read: {strerror}" if strerror else "is damaged or cut short"
         raise UserError(f"{name} {reason}.") from error
+
+
+def _check_size(image: Image.Image) -> None:
+    """Pillow itself warns of so many pixels, and raises this at twice as many."""
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError
 
 
 def grey_levels(image: Image.Image) -> UInt8[ndarray, "h w"]:
