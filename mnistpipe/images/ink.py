@@ -15,8 +15,9 @@ ABOVE_NOISE = 6.0  # ... and as often the standard deviation of the paper's
 LIGHTEST = 0.4  # share of the full ink's contrast from which on a pixel is ink
 EVEN = 24  # grey levels by which even paper differs from place to place at most
 DOUBT = 0.25  # how much more than half of the picture has to be light to say that paper is
+SOFT = 0.1  # share of all contrast that lies between neighbouring pixels at a sharp edge at least
 SMALLEST_PAGE = 0.1  # share of the picture that a sheet of paper in it takes at least
-RECTANGULAR = 0.82  # share of its own box that it takes, turned by some degrees
+RECTANGULAR = 0.82  # share of the rectangle around it that it takes, seen at an angle
 DRAWN = (0.001, 0.25)  # share of it that a digit takes
 
 _AROUND = np.ones((3, 3), dtype=bool)  # a pixel and its neighbours, the diagonal ones, too
@@ -83,8 +84,9 @@ def _closer(grey: UInt8[ndarray, "h w"], digit: Bool[ndarray, "a b"]) -> UInt8[n
 def _light_on_dark(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
     """Inverted if the paper is light.
 
-    It is what most of the picture and of its margins are. If these leave a doubt, as a shadow on
-    light paper does, ink is what differs most from its surroundings.
+    It is what most of the picture and of its margins are. If these leave a doubt, or if light and
+    dark run into each other, as by a shadow or a lamp, ink is what differs most from its
+    surroundings.
     """
     levels = grey.astype(np.float32)
     light = levels > (levels.max() + levels.min()) / 2
@@ -92,13 +94,20 @@ def _light_on_dark(grey: UInt8[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
     inside = light[margin:-margin, margin:-margin]
     n_margin = max(1, light.size - inside.size)
     share = ((light.sum() - inside.sum()) / n_margin + light.mean()) / 2
-    if abs(share - 0.5) < DOUBT:
+    if abs(share - 0.5) < DOUBT or _is_soft(levels, light):
         detail = levels - ndimage.uniform_filter(levels, max(light.shape) // 4)
         squares = detail**2
         skewness = np.mean(squares * detail) / max(np.mean(squares), 1) ** 1.5
         if abs(skewness) > 1:
             return levels if skewness > 0 else 255 - levels
     return 255 - levels if share > 0.5 else levels  # noqa: PLR2004 (half of it)
+
+
+def _is_soft(levels: Float32[ndarray, "h w"], light: Bool[ndarray, "h w"]) -> bool:
+    """Whether it takes many pixels from light to dark at most places."""
+    steps = [np.abs(np.diff(levels, axis=k))[np.diff(light, axis=k)] for k in (0, 1)]
+    both = np.concatenate(steps)
+    return bool(both.size > 0 and np.median(both) < SOFT * np.ptp(levels))
 
 
 def _page(levels: Float32[ndarray, "h w"]) -> UInt8[ndarray, "a b"] | None:
@@ -112,7 +121,7 @@ def _page(levels: Float32[ndarray, "h w"]) -> UInt8[ndarray, "a b"] | None:
     least, most = DRAWN
     is_page = (
         sheet.mean() >= SMALLEST_PAGE
-        and sheet[box].mean() >= RECTANGULAR
+        and sheet.sum() >= RECTANGULAR * _rectangle(sheet)
         and least < 1 - light[sheet].mean() < most
         and all(np.less(sheet[box].shape, light.shape))  # or the rest of it lies in shadow
     )
@@ -121,6 +130,17 @@ def _page(levels: Float32[ndarray, "h w"]) -> UInt8[ndarray, "a b"] | None:
     sheet = ndimage.binary_erosion(sheet, _AROUND, iterations=3)
     page = np.where(sheet, levels, np.median(levels[sheet]))[box]
     return page.astype(np.uint8)
+
+
+def _rectangle(mask: Bool[ndarray, "h w"]) -> float:
+    """Area of the smallest rectangle around it, turned by any whole five degrees."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    ends = mask[rows].argmax(axis=1), mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
+    y, x = np.concatenate([rows, rows + 1]), np.concatenate(ends)
+    angles = np.deg2rad(np.arange(0, 90, 5))[:, None]
+    across = np.ptp(np.cos(angles) * x + np.sin(angles) * y, axis=1)
+    along = np.ptp(np.cos(angles) * y - np.sin(angles) * x, axis=1)
+    return float((across * along).min())
 
 
 def _contrast(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
@@ -147,11 +167,18 @@ def _paper(levels: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"] | np.floa
     step = max(1, max(height, width) // 96)
     small = np.asarray(Image.fromarray(levels).reduce(step))
     broad = _opened(small, 2)
-    if np.ptp(broad) < EVEN:
+    even = min(EVEN, 0.1 * np.ptp(levels))
+    if np.ptp(broad) < even:
         return np.float32(
             np.bincount(levels[levels < broad.max() + EVEN].astype(np.uint8)).argmax()
         )
-    resized = Image.fromarray(_opened(small, 5)).resize((width, height), Image.Resampling.BILINEAR)
+    # Beyond the border the light goes on as it does before it: darker corners are not ink.
+    around = min(max(small.shape) // 5, *(side - 1 for side in small.shape))
+    padded = np.pad(small, around, "reflect", reflect_type="odd")
+    inner = slice(around, -around or None)
+    resized = Image.fromarray(_opened(padded, 7)[inner, inner]).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
     return np.asarray(resized, dtype=np.float32)
 
 

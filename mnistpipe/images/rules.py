@@ -30,10 +30,12 @@ def without_rules(contrast: Float32[ndarray, "h w"], lightest: float) -> Bool[nd
     lines = _lines(faint) | _lines(faint.T).T
     if not lines.any():
         return contrast > lightest
-    level = float(np.median(contrast[lines & faint]))
-    if level < FAINTER:
-        return contrast > max(lightest, (level + 1) / 2)
     ink = contrast > lightest
+    rest = ink & ~lines
+    if rest.any():  # of both there are edges, which are fainter
+        of_lines, of_rest = (np.percentile(contrast[part], 75) for part in (lines & faint, rest))
+        if of_lines < FAINTER * of_rest:
+            return contrast > max(lightest, (of_lines + of_rest) / 2)
     rules = [_lines(ink), _lines(ink.T).T]
     rest = main_parts(ink & ~(rules[0] | rules[1]))
     for axis, rule in enumerate(rules):

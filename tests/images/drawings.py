@@ -89,6 +89,39 @@ def _on_a_desk(grey: ndarray, rng: np.random.Generator) -> ndarray:
     return _grey(desk)
 
 
+def _on_a_turned_sheet(grey: ndarray, rng: np.random.Generator) -> ndarray:
+    sheet = Image.fromarray(_grey(0.8 * _soft(grey) + 20)).convert("LA")
+    turned = sheet.rotate(rng.choice([-1, 1]) * 14, Image.Resampling.BICUBIC, expand=True)
+    desk = Image.fromarray(_grey(rng.normal(70, 5, (500, 600))))
+    desk.paste(turned.getchannel("L"), (120, 60), turned.getchannel("A"))
+    return np.asarray(desk)
+
+
+def _beside_a_table(grey: ndarray, rng: np.random.Generator) -> ndarray:
+    sheet = _photographed(grey, rng)
+    sheet[:, :50] = rng.normal(60, 5, (600, 50)).astype(np.uint8)
+    return sheet
+
+
+def _under_a_lamp(grey: ndarray, rng: np.random.Generator) -> ndarray:
+    rows, columns = np.mgrid[-0.75 : 0.75 : 1j * grey.shape[0], -1 : 1 : 1j * grey.shape[1]]
+    y, x = rng.uniform(-0.5, 0.5, 2)
+    light = 0.3 + 0.7 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 0.3)
+    return _grey(_soft(np.maximum(grey, 30)) * 0.85 * light + rng.normal(0, 2, grey.shape))
+
+
+def _in_the_dusk(grey: ndarray, rng: np.random.Generator) -> ndarray:
+    return _grey(0.3 * _photographed(np.maximum(grey, 30), rng) + rng.normal(0, 2, (600, 800)))
+
+
+def _in_a_cell(grey: ndarray, rng: np.random.Generator) -> ndarray:
+    """A form's, printed in black and written into with another pen."""
+    cell = np.maximum(grey, 60)
+    cell[12:14, 12:-12] = cell[-14:-12, 12:-12] = cell[12:-12, 12:14] = cell[12:-12, -14:-12] = 0
+    light = np.linspace(0.6, 1, grey.shape[1])
+    return _grey(_soft(cell) * light * 0.9 + rng.normal(0, 3, grey.shape))
+
+
 def _in_a_corner(grey: ndarray, _: np.random.Generator) -> ndarray:
     """Of a page that is far larger."""
     page = np.full((1400, 1000), 250, np.uint8)
@@ -123,6 +156,11 @@ CHANGES: dict[str, tuple[int, Change]] = {  # the width of the pen, and what bec
     "specked": (14, _specked),
     "framed": (14, _framed),
     "on a desk": (14, _on_a_desk),
+    "on a turned sheet": (14, _on_a_turned_sheet),
+    "beside a table": (14, _beside_a_table),
+    "under a lamp": (12, _under_a_lamp),
+    "in the dusk": (14, _in_the_dusk),
+    "in a cell": (14, _in_a_cell),
     "in a corner": (16, _in_a_corner),
     "cut to its box": (20, _cut_to_its_box),
 }
