@@ -109,6 +109,16 @@ def test_a_disk_that_is_too_small_is_refused_before_the_packages_come(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
     (sentence,) = doctor.find_obstacles()
     assert sentence == f"{checkout} has 1.0 GB free; the packages need 8."
+    version = next(
+        line.removeprefix("torch==")
+        for line in doctor.CONSTRAINTS.read_text().splitlines()
+        if line.startswith("torch==")
+    )
+    packages = checkout / ".venv" / "lib" / "python3.12" / "site-packages"
+    (packages / "torch-0.1.dist-info").mkdir(parents=True)
+    assert [*doctor.find_obstacles()] == [sentence]
+    (packages / f"torch-{version}.dist-info").mkdir()
+    assert [*doctor.find_obstacles()] == []  # what is added to it is small
 
 
 @pytest.mark.usefixtures("checkout")
