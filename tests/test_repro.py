@@ -1,4 +1,5 @@
 import argparse
+import re
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 from mnistpipe.data.datasets import RAW
 from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.environment import count_cores
+from mnistpipe.files.errors import UserError
 from mnistpipe.files.slots import N_SLOTS, POLL_S, Turn
 from mnistpipe.study import load_params
 from tests.conftest import PARAMS_FILE, ROOT
@@ -198,6 +200,33 @@ def test_a_fallback_is_seen_by_what_the_raw_folder_says(
     assert not repro._holds_a_fallback("digits")  # they were asked for
     (RAW / "source.json").write_text("{")
     assert repro._holds_a_fallback("mnist")  # damaged: asking again mends it
+
+
+def test_images_of_ones_own_are_looked_for_before_dvc_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC asks for the folder even where it is not used, and says only that data are missing."""
+    monkeypatch.chdir(tmp_path)
+    data = load_params(PARAMS_FILE).data
+    outside = tmp_path / "not in here, für später"
+    for dataset, sentence in (
+        ("folder", f"data.folder: {outside} is missing; name the one that holds train/."),
+        ("mnist", f"data.folder: {outside} is missing, and DVC looks for it though no image"),
+    ):
+        with pytest.raises(UserError, match=re.escape(sentence)):
+            repro.check_images(data.model_copy(update={"dataset": dataset, "folder": str(outside)}))
+    outside.mkdir()
+    repro.check_images(data.model_copy(update={"dataset": "mnist", "folder": str(outside)}))
+    own = data.model_copy(update={"dataset": "folder", "folder": str(outside)})
+    for name, sentence in (
+        ("train", "holds no folder train/; put the images of each class into train/CLASS/"),
+        ("train/a", "train holds the folders of 0 classes (none), and a study needs 2 to 100"),
+        ("train/b", "train holds the folders of 1 classes (a), and a study needs 2 to 100"),
+    ):
+        with pytest.raises(UserError, match=re.escape(sentence)):
+            repro.check_images(own)
+        (outside / name).mkdir()
+    repro.check_images(own)
 
 
 def test_mnist_is_asked_for_again_where_a_fallback_is_in_its_place(

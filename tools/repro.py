@@ -15,11 +15,14 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 import psutil
 
 from mnistpipe.data.datasets import RAW, SOURCE_FILE, read_source
+from mnistpipe.data.folder import check_folder
+from mnistpipe.data.params import Data
 from mnistpipe.files.code_files import script_module
 from mnistpipe.files.environment import count_cores, settle
 from mnistpipe.files.errors import UserError
@@ -54,6 +57,7 @@ def reproduce(jobs: int, stages: list[str]) -> int:
         return 1
     params = load_params()
     check_sections_of_scripts()
+    check_images(params.data)
     stopped_by: list[int] = []
     _wait_for_dvc_when_stopped(stopped_by)
     with only_one("make repro"):
@@ -70,6 +74,18 @@ def check_sections_of_scripts() -> None:
         for model in models:
             if model.__module__ == script_module(script):
                 read_section(script, model)
+
+
+def check_images(data: Data) -> None:
+    """Raises UserError if your own images are not where DVC and `fetch-data` will look for them."""
+    folder = Path(data.folder)
+    if data.dataset == "folder":
+        check_folder(folder)
+    elif not folder.exists():
+        raise UserError(
+            f"data.folder: {folder} is missing, and DVC looks for it though no image of it is "
+            "used; make it, or set data.folder: data/images"
+        )
 
 
 def _wait_for_dvc_when_stopped(stopped_by: list[int]) -> None:

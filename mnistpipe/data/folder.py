@@ -80,9 +80,15 @@ def read_folder(folder: Path, preparation: Preparation, tell: Callable[[str], No
     return Dataset(f"{name} (own images)", classes, **parts, notes=tuple(notes))
 
 
+def check_folder(folder: Path) -> None:
+    """Raises UserError like `read_folder` where a look at its folders tells it."""
+    _name_classes(_find_parts(folder)["train"])
+
+
 def _find_parts(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise UserError(f"data.folder: {folder} is no folder; name the one that holds train/.")
+        what = "no folder" if folder.exists() else "missing"
+        raise UserError(f"data.folder: {folder} is {what}; name the one that holds train/.")
     names = {"train": ["train"], "validation": ["val", "validation"], "test": ["test"]}
     found = {
         part: [folder / name for name in each if (folder / name).is_dir()]

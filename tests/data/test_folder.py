@@ -248,7 +248,9 @@ def test_there_are_at_most_a_hundred_classes(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "no").startswith("data.folder: . is no folder; name the one")
+    assert refusal(tmp_path / "no").startswith("data.folder: . is missing; name the one")
+    (tmp_path / "file").touch()
+    assert refusal(tmp_path / "file").startswith("data.folder: . is no folder; name the one")
 
 
 @pytest.mark.faults
