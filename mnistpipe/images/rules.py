@@ -33,7 +33,9 @@ def without_rules(contrast: Float32[ndarray, "h w"], lightest: float) -> Bool[nd
     ink = contrast > lightest
     rest = ink & ~lines
     if rest.any():  # of both there are edges, which are fainter
-        of_lines, of_rest = (np.percentile(contrast[part], 75) for part in (lines & faint, rest))
+        of_lines, of_rest = (
+            float(np.percentile(contrast[part], 75)) for part in (lines & faint, rest)
+        )
         if of_lines < FAINTER * of_rest:
             return contrast > max(lightest, (of_lines + of_rest) / 2)
     rules = [_lines(ink), _lines(ink.T).T]

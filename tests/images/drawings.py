@@ -42,11 +42,16 @@ def _soft(grey: ndarray) -> ndarray:
     return np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1.2)), float)
 
 
-def _photographed(grey: ndarray, rng: np.random.Generator) -> ndarray:
-    """On a larger sheet, lit from one side, with noise."""
+def _on_a_sheet(grey: ndarray, rng: np.random.Generator) -> ndarray:
     sheet = np.full((600, 800), 255.0)
     y, x = rng.integers(0, 600 - grey.shape[0]), rng.integers(0, 800 - grey.shape[1])
     sheet[y : y + grey.shape[0], x : x + grey.shape[1]] = _soft(grey)
+    return sheet
+
+
+def _photographed(grey: ndarray, rng: np.random.Generator) -> ndarray:
+    """On a larger sheet, lit from one side, with noise."""
+    sheet = _on_a_sheet(grey, rng)
     rows, columns = np.mgrid[-0.5:0.5:600j, -0.5:0.5:800j]
     light = 1 + 0.5 * (rows * rng.choice([-1, 1]) + columns) / 1.4 - 0.4 * rows**2
     return _grey((40 + 150 * sheet / 255) * light + rng.normal(0, 6, sheet.shape))
@@ -104,22 +109,16 @@ def _beside_a_table(grey: ndarray, rng: np.random.Generator) -> ndarray:
 
 
 def _under_a_lamp(grey: ndarray, rng: np.random.Generator) -> ndarray:
-    rows, columns = np.mgrid[-0.75 : 0.75 : 1j * grey.shape[0], -1 : 1 : 1j * grey.shape[1]]
+    """Which lights less than half of the sheet."""
+    rows, columns = np.mgrid[-0.75:0.75:600j, -1:1:800j]
     y, x = rng.uniform(-0.5, 0.5, 2)
-    light = 0.3 + 0.7 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 0.3)
-    return _grey(_soft(np.maximum(grey, 30)) * 0.85 * light + rng.normal(0, 2, grey.shape))
+    light = 0.3 + 0.7 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 0.25)
+    sheet = np.maximum(_on_a_sheet(grey, rng), 30) * 0.85
+    return _grey(sheet * light + rng.normal(0, 2, sheet.shape))
 
 
 def _in_the_dusk(grey: ndarray, rng: np.random.Generator) -> ndarray:
     return _grey(0.3 * _photographed(np.maximum(grey, 30), rng) + rng.normal(0, 2, (600, 800)))
-
-
-def _in_a_cell(grey: ndarray, rng: np.random.Generator) -> ndarray:
-    """A form's, printed in black and written into with another pen."""
-    cell = np.maximum(grey, 60)
-    cell[12:14, 12:-12] = cell[-14:-12, 12:-12] = cell[12:-12, 12:14] = cell[12:-12, -14:-12] = 0
-    light = np.linspace(0.6, 1, grey.shape[1])
-    return _grey(_soft(cell) * light * 0.9 + rng.normal(0, 3, grey.shape))
 
 
 def _in_a_corner(grey: ndarray, _: np.random.Generator) -> ndarray:
@@ -160,7 +159,6 @@ CHANGES: dict[str, tuple[int, Change]] = {  # the width of the pen, and what bec
     "beside a table": (14, _beside_a_table),
     "under a lamp": (12, _under_a_lamp),
     "in the dusk": (14, _in_the_dusk),
-    "in a cell": (14, _in_a_cell),
     "in a corner": (16, _in_a_corner),
     "cut to its box": (20, _cut_to_its_box),
 }

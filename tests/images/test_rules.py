@@ -25,6 +25,16 @@ def test_fainter_rules_go_whatever_they_cross() -> None:
     assert (without_rules(ruled, 0.4) != (drawn > 0.4)).mean() < 0.01
 
 
+def test_a_cells_frame_is_not_taken_for_faint_by_its_soft_edges() -> None:
+    """As dark as it is, it would have ink of another pen go with it."""
+    drawn = 0.85 * contrast(2)
+    framed = drawn.copy()
+    for inset, level in ((12, 0.5), (13, 1), (14, 0.5)):
+        framed[[inset, -inset], inset:-inset] = framed[inset:-inset, [inset, -inset]] = level
+    left = without_rules(framed, 0.4)
+    assert (left != (drawn > 0.4)).mean() < 0.002
+
+
 @pytest.mark.parametrize("digit", range(10))
 def test_a_digits_own_lines_stay_in_a_picture_that_is_cut_to_its_box(digit: int) -> None:
     drawn = contrast(digit, width=6)
