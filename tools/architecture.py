@@ -16,7 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.typing import ColorType
 
 from mnistpipe.files.artifacts import write_bytes
-from mnistpipe.files.figure_style import CLASS_COLOURS
+from mnistpipe.files.figure_style import OTHER_COLOUR, TRAINING_COLOUR
 
 LIBRARY, PROGRAMS = "mnistpipe", ("stages", "tools")
 PICTURE = Path("docs/architecture.png")
@@ -98,7 +98,7 @@ def draw(layers: list[list[str]], modules: dict[str, list[str]], arrows: Arrows)
             axes.text(x, row + 0.11, textwrap.fill(names, 46), fontsize=7.5, **centred)
         else:
             axes.text(x, row, f"{wing}.py", weight="bold", **centred)
-        axes.add_patch(_box(x, row, CLASS_COLOURS[1] if above else CLASS_COLOURS[0]))
+        axes.add_patch(_box(x, row, OTHER_COLOUR if above else TRAINING_COLOUR))
         for target in arrows[wing]:
             to_x, to_row = places[target]
             aside = max(-0.1, min(0.1, (to_x - x) / 5))  # where it leaves the box, and arrives

@@ -136,7 +136,7 @@ def draw_embedding(
         x, y = embedded[labels == number].T
         tens, units = divmod(int(number), len(CLASS_COLOURS))
         colour, marker = CLASS_COLOURS[units], CLASS_MARKERS[tens]
-        axes.scatter(x, y, s=size, alpha=0.6, linewidths=0, color=colour, marker=marker)
+        axes.scatter(x, y, s=size, linewidths=0, color=colour, marker=marker)
         axes.text(
             float(np.median(x)),
             float(np.median(y)),
