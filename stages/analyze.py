@@ -20,14 +20,14 @@ from mnistpipe.analysis.figures import (
 )
 from mnistpipe.analysis.params import Analyze
 from mnistpipe.data.split_file import read_split
-from mnistpipe.files.artifacts import write_figure, write_json, write_npz
+from mnistpipe.files.artifacts import write_json, write_npz
+from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.networks.model_files import read_model
 from mnistpipe.scoring.predictions import write_predictions
 from mnistpipe.scoring.scores import predict_arrays
 from mnistpipe.training.plan import BEST_STAGE
 
-PLOTS = Path("plots/analyze")
 MOST_QUERIES = 20  # a figure of a hundred rows would be read by nobody
 
 
@@ -57,7 +57,9 @@ def main() -> None:
         Path("data/test-features.npz"),
         {"logits": logits, "features": features, "labels": test.labels},
     )
-    write_predictions(PLOTS / "confusion.csv", test.labels, {"predicted": predicted}, names)
+    write_predictions(
+        Path("plots/analyze/confusion.csv"), test.labels, {"predicted": predicted}, names
+    )
     figures = {
         "mistakes": draw_mistakes(test, mistakes, section.mistakes, names, dataset),
         "kernels": draw_kernels(kernels, dataset),
@@ -67,7 +69,7 @@ def main() -> None:
         "neighbours": draw_neighbours(test, queries, neighbours, names, dataset, share=share),
     }
     for name, figure in figures.items():
-        write_figure(PLOTS / f"{name}.png", figure)
+        write_figure(f"analyze/{name}", figure)
 
     scores = score_classes(test.labels, predicted, len(names))
     write_json(

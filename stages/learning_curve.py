@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from mnistpipe.files.artifacts import read_json, write_figure, write_json
+from mnistpipe.files.artifacts import read_json, write_json
 from mnistpipe.files.errors import UserError
+from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.files.tables import write_table
 from mnistpipe.learning_curve.figure import draw_learning_curve
@@ -45,7 +46,7 @@ def main() -> None:
     law = fit_points(own, settings.bootstrap, settings.seed)
     dataset = datasets.pop()
     write_table(Path("plots/learning-curve.csv"), _tabulate(points, dataset))
-    write_figure(Path("plots/learning-curve.png"), draw_learning_curve(points, law, dataset))
+    write_figure("learning-curve", draw_learning_curve(points, law, dataset))
     write_json(
         Path("metrics/learning-curve.json"),
         {

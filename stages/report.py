@@ -6,7 +6,9 @@ import numpy as np
 
 from mnistpipe.files.artifacts import read_json, write_bytes, write_json
 from mnistpipe.files.errors import UserError
+from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.tables import read_table
+from mnistpipe.report.figure import draw_losses
 from mnistpipe.report.page import write_report
 from mnistpipe.report.summary import (
     ANALYSIS_KEYS,
@@ -34,17 +36,25 @@ def main() -> None:
         analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
         robustness=robustness,
     )
-    losses = read_table(Path("plots/loss/train-augmented.csv"), {"validation_loss": "float64"})
+    dtypes = {"epoch": "int64", "training_loss": "float64", "validation_loss": "float64"}
+    numbers_by_stage = accuracies(summary)
+    losses = {
+        stage: read_table(Path(f"plots/loss/{stage}.csv"), dtypes) for stage in numbers_by_stage
+    }
     answers: dict[str, Difference] = {
         network: _compare(*stages) for network, stages in PAIRS.items()
     }
     write_json(METRICS / "summary.json", summary)
-    for stage, numbers in accuracies(summary).items():
+    for stage, numbers in numbers_by_stage.items():
         write_json(METRICS / "accuracy" / f"{stage}.json", numbers)
     report = write_report(
-        summary, losses["validation_loss"].tolist(), answers, robustness["augmentation"]
+        summary,
+        losses["train-augmented"]["validation_loss"].tolist(),
+        answers,
+        robustness["augmentation"],
     )
     write_bytes(Path("REPORT.md"), report.encode())
+    write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
 
 
 def _compare(first: str, second: str) -> Difference:

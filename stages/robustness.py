@@ -11,8 +11,9 @@ from torch import Tensor
 
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import read_split
-from mnistpipe.files.artifacts import write_figure, write_json
+from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.errors import UserError
+from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.files.tables import write_table
 from mnistpipe.networks.model_files import read_model
@@ -59,7 +60,7 @@ def main() -> None:
     measurements = count_errors(labels, predicted, names)
     table = pd.DataFrame([asdict(measurement) for measurement in measurements])
     write_table(Path("plots/robustness.csv"), table.assign(dataset=dataset))
-    write_figure(Path("plots/robustness.png"), draw_robustness(measurements, dataset))
+    write_figure("robustness", draw_robustness(measurements, dataset))
     write_json(
         Path("metrics/robustness.json"),
         {

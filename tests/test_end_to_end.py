@@ -271,7 +271,8 @@ def test_every_plot_is_shown_exactly_once(clone: tuple[Path, str]) -> None:
     pictures = [Path(source).name for source in re.findall(r'<img src="([^"]+)"', page)]
     names = ["mistakes", "kernels", "confusion", "confusion-normalised", "t-sne", "neighbours"]
     found = sorted(re.sub(r"^.*_(?=[^_]+\.png$)", "", picture) for picture in pictures)
-    assert found == sorted(f"{name}.png" for name in [*names, "learning-curve", "robustness"])
+    names += ["learning-curve", "robustness", "losses"]
+    assert found == sorted(f"{name}.png" for name in names)
     assert not re.findall(r"<script[^>]* src=", scripts + page)  # it works offline
 
 

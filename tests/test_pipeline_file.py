@@ -311,11 +311,18 @@ def test_every_fraction_is_a_point_of_the_learning_curve() -> None:
     assert sorted(declared) == sorted(expected)
 
 
-def test_every_network_of_the_study_is_scored_for_its_robustness() -> None:
-    declared = [dep for dep in STAGES["robustness"]["deps"] if dep.startswith("models/")]
-    expected = [f"models/{stage}.safetensors" for stage in train_stages(PARAMS.partial_data)]
+@pytest.mark.parametrize(
+    ("reader", "path"),
+    [("robustness", "models/{}.safetensors"), ("report", "plots/loss/{}.csv")],
+)
+def test_every_network_of_the_study_is_scored_for_its_robustness_and_its_losses_are_drawn(
+    reader: str, path: str
+) -> None:
+    folder = path.partition("{")[0]
+    declared = [dep for dep in STAGES[reader]["deps"] if dep.startswith(folder)]
+    expected = [path.format(stage) for stage in train_stages(PARAMS.partial_data)]
     missing = [f"    - {path}" for path in expected if path not in declared]
-    assert not missing, "dvc.yaml, robustness, deps: add\n" + "\n".join(missing)
+    assert not missing, f"dvc.yaml, {reader}, deps: add\n" + "\n".join(missing)
     assert sorted(declared) == sorted(expected)
 
 

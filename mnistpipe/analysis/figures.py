@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Int64, UInt8
@@ -16,15 +17,21 @@ from mnistpipe.files.figure_style import (
     CLASS_COLOURS,
     CLASS_MARKERS,
     INK,
+    ONE_COLUMN,
     SHARES,
     SIGNED,
+    SMALL,
     TEST_COLOUR,
+    TWO_COLUMNS,
+    in_style,
     name_classes,
 )
 
 _LETTER = 0.0077  # inches that a letter takes, on average, for each point of the font's size
+_FEW = 10  # classes; figures of more take the room that they need
 
 
+@in_style
 def draw_mistakes(
     test: Labelled, mistakes: Mistakes, count: int, classes: Sequence[str], dataset: str
 ) -> Figure:
@@ -32,12 +39,13 @@ def draw_mistakes(
     names = name_classes(classes)
     longest = max(map(len, names))
     count = min(count, len(mistakes.indices))
-    columns = 5
-    rows = max(1, -(-count // columns))
     # Two names that are longer than a digit have a line each.
-    between, height = (", ", 1.75) if longest <= 2 else ("\n", 1.9)  # noqa: PLR2004
-    width = max(1.5, 8 * _LETTER * (len("taken for ") + longest))
-    figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
+    between, lines = (", ", 2) if longest <= 2 else ("\n", 3)  # noqa: PLR2004
+    columns = int(TWO_COLUMNS / (SMALL * _LETTER * max(19, len("taken for ") + longest) + 0.06))
+    rows = max(1, -(-count // columns))
+    side = TWO_COLUMNS / columns
+    size = (TWO_COLUMNS, (side + lines * 1.3 * SMALL / 72) * rows + 0.3)
+    figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(
         f"{dataset}: {count} of {len(mistakes.indices)} mistakes, the most confident first"
     )
@@ -51,41 +59,43 @@ def draw_mistakes(
         cell.set_title(
             f"true {names[test.labels[index]]}{between}taken for {names[predicted]}\n"
             f"({_percent(confidence)})",
-            fontsize=8,
+            fontsize=SMALL,
+            pad=2,
         )
     return figure
 
 
+@in_style
 def draw_kernels(kernels: Float[ndarray, "k 1 h w"], dataset: str) -> Figure:
     """All first-layer kernels on one scale that is symmetric about zero."""
     columns = 8
     rows = -(-len(kernels) // columns)
-    figure = Figure(figsize=(7.2, 0.9 * rows + 0.8), layout="constrained")
-    figure.suptitle(f"The {len(kernels)} kernels of Net's first layer, trained on {dataset}")
+    figure = Figure(figsize=(ONE_COLUMN, 0.4 * rows + 0.4), layout="constrained")
+    figure.suptitle(f"The {len(kernels)} kernels of Net's first layer, trained on\n{dataset}")
     limit = float(np.abs(kernels).max())
     grid = figure.subplots(rows, columns, squeeze=False)
     for cell in grid.flat:
         cell.set_axis_off()
     for number, (cell, kernel) in enumerate(zip(grid.flat, kernels[:, 0], strict=False)):
         picture = cell.imshow(kernel, cmap=SIGNED, vmin=-limit, vmax=limit)
-        cell.set_title(str(number), fontsize=7, pad=2)
+        cell.set_title(str(number), fontsize=SMALL, pad=1)
     figure.colorbar(picture, ax=grid, label="weight", shrink=0.9)
     return figure
 
 
+@in_style
 def draw_confusion(
     counts: Int[ndarray, "c c"], classes: Sequence[str], dataset: str, *, normalise: bool
 ) -> Figure:
     """The confusion matrix as counts, or each row as shares of its class."""
     names = name_classes(classes)
     longest = max(map(len, names))
-    few = len(names) <= 10  # noqa: PLR2004
-    side = 5.6 if few else 0.3 * len(names) + 1.5
-    width = 6.4 if few else 1.15 * side
-    size, cell_size = (10, 7.5) if few else (8, 5.5)
-    room = (longest - 1) * size * _LETTER  # for names on an axis, beside a digit's
-    is_upright = longest > 3  # noqa: PLR2004
-    figure = Figure(figsize=(width + room, side + room * is_upright), layout="constrained")
+    cell, size = (0.31, SMALL) if len(names) <= _FEW else (0.21, 5)  # inches, points
+    side = max(cell * len(names), 2.4)  # with room for the title, and for the scale's name
+    room = (longest - 1) * SMALL * _LETTER  # for names on an axis, beside a digit's
+    is_upright = longest > 2  # noqa: PLR2004
+    width, height = 1.15 * side + 0.9 + room, side + 0.8 + room * is_upright
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
@@ -98,12 +108,20 @@ def draw_confusion(
                 continue
             text = f"{shares[row, column]:.3f}" if normalise else str(counts[row, column])
             colour = "white" if np.sqrt(shares[row, column]) > 0.55 else "black"  # noqa: PLR2004
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=cell_size)
+            axes.text(
+                column,
+                row,
+                text,
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=size,
+            )
     bar = figure.colorbar(picture, ax=axes, label="share of the true class (square-root scale)")
     ticks = (0, 0.01, 0.1, 0.25, 0.5, 1)
     bar.set_ticks([math.sqrt(share) for share in ticks], labels=[f"{share:g}" for share in ticks])
-    axes.set_xticks(range(len(names)), names, fontsize=size, rotation=90 * is_upright)
-    axes.set_yticks(range(len(names)), names, fontsize=size)
+    axes.set_xticks(range(len(names)), names, rotation=90 * is_upright)
+    axes.set_yticks(range(len(names)), names)
     kind = "rows sum to one" if normalise else "numbers of images"
     right = int(np.trace(counts))
     axes.set(
@@ -114,6 +132,7 @@ def draw_confusion(
     return figure
 
 
+@in_style
 def draw_embedding(
     embedded: Float[ndarray, "n 2"],
     labels: Int64[ndarray, " n"],
@@ -123,27 +142,27 @@ def draw_embedding(
     """The t-SNE map, each class in its colour and shape, and named at its median."""
     names = name_classes(classes)
     longest = max(map(len, names))
+    has_room = len(names) <= _FEW and longest <= 3  # noqa: PLR2004
     letters = sum(map(len, names))
-    side = 7 * float(np.clip(np.sqrt(letters / 200), 1, 2.5))  # with room for all names
-    columns = math.ceil(len(names) / (3.7 * side))  # of the legend, each as high as the map
-    font_size = 10 if len(names) <= 10 else 8  # noqa: PLR2004
-    room = columns * (longest - 1) * font_size * _LETTER + 0.6 * (columns - 1)
-    figure = Figure(figsize=(side + 1 + room, side), layout="constrained")
+    side = ONE_COLUMN if has_room else 4 * float(np.clip(np.sqrt(letters / 100), 1, 2.5))
+    columns = 0 if has_room else math.ceil(len(names) / (6 * side))  # of a legend, high as the map
+    room = columns * (longest * SMALL * _LETTER + 0.4)
+    figure = Figure(figsize=(side + room, side), layout="constrained")
     axes = figure.subplots()
-    few = len(names) <= 10 and longest <= 3  # noqa: PLR2004
-    size = float(np.clip(40_000 / len(labels), 4, 25))  # few points may be larger
+    size = float(np.clip(side**2 * 1500 / len(labels), 1.5, 12))  # few points may be larger
+    points: dict[str, Any] = {"linewidths": 0, "rasterized": True}
     for number in np.unique(labels):
         x, y = embedded[labels == number].T
         tens, units = divmod(int(number), len(CLASS_COLOURS))
         colour, marker = CLASS_COLOURS[units], CLASS_MARKERS[tens]
-        axes.scatter(x, y, s=size, linewidths=0, color=colour, marker=marker)
+        axes.scatter(x, y, s=size, color=colour, marker=marker, **points)
         axes.text(
             float(np.median(x)),
             float(np.median(y)),
             names[number],
             ha="center",
             va="center",
-            fontsize=13 if few else 8,
+            fontsize=9 if has_room else SMALL,
             weight="bold",
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour},
         )
@@ -152,21 +171,22 @@ def draw_embedding(
         yticks=[],
         xlabel="t-SNE, first dimension",
         ylabel="t-SNE, second dimension",
-        title=f"{dataset}: features of {len(labels):,} test images",
+        title=f"Features of {len(labels):,} test images\n{dataset}",
     )
-    axes.legend(
-        axes.collections,
-        [names[number] for number in np.unique(labels)],
-        title="class",
-        loc="center left",
-        bbox_to_anchor=(1, 0.5),
-        markerscale=8 / size**0.5,
-        ncols=columns,
-        fontsize=font_size,
-    )
+    if not has_room:
+        axes.legend(
+            axes.collections,
+            [names[number] for number in np.unique(labels)],
+            title="class",
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+            markerscale=4 / size**0.5,
+            ncols=columns,
+        )
     return figure
 
 
+@in_style
 def draw_neighbours(
     test: Labelled,
     queries: Int64[ndarray, " q"],
@@ -180,27 +200,33 @@ def draw_neighbours(
     names = name_classes(classes)
     longest = max(map(len, names))
     columns = 1 + neighbours.indices.shape[1]
-    cell_width = max(1.0, 1.2 * 8 * _LETTER * (len("query: ") + longest))
-    width = max(cell_width * columns + 0.4, 7.0)  # of the heading, at least
-    figure = Figure(figsize=(width, 1.25 * len(queries) + 0.7), layout="constrained")
+    between = " " if longest <= 3 else "\n"  # noqa: PLR2004
+    cell_width = max(0.62, 1.2 * SMALL * _LETTER * (longest + len(" (other)")))
+    width = max(cell_width * columns, 4.2)  # of the heading, at least
+    height = 0.85 * len(queries) + 0.7
+    figure = Figure(figsize=(width, height), layout="constrained")
     heading = [
-        f"{dataset}: test images and their nearest neighbours among Net's features",
+        "Test images and their nearest neighbours among Net's features",
+        dataset,
         f"(over the whole test set {share:.2%} of the neighbours have the query's label)",
     ]
     if len(queries) < len(names):
         heading.append(f"{len(queries)} of {len(names)} classes")
-    figure.suptitle("\n".join(heading), fontsize=10)
+    figure.suptitle("\n".join(heading), fontsize="medium")
     grid = figure.subplots(len(queries), columns, squeeze=False)
     for row, query in zip(grid, queries, strict=True):
         _show_image(row[0], test.images[query], frame="black")
-        row[0].set_title(f"query: {names[test.labels[query]]}", fontsize=8, weight="bold")
+        title = f"query:{between}{names[test.labels[query]]}"
+        row[0].set_title(title, fontsize=SMALL, weight="bold", pad=2)
         for cell, index, distance in zip(
             row[1:], neighbours.indices[query], neighbours.distances[query], strict=True
         ):
             same = test.labels[index] == test.labels[query]
             _show_image(cell, test.images[index], frame=None if same else TEST_COLOUR)
             mark = "" if same else " (other)"
-            cell.set_title(f"{names[test.labels[index]]}{mark}\nat {distance:.2f}", fontsize=7)
+            cell.set_title(
+                f"{names[test.labels[index]]}{mark}\nat {distance:.2f}", fontsize=SMALL, pad=2
+            )
     return figure
 
 
@@ -209,7 +235,7 @@ def _show_image(axes: Axes, image: UInt8[ndarray, "28 28"], frame: ColorType | N
     axes.set(xticks=[], yticks=[])
     axes.set_axis_on()
     for spine in axes.spines.values():
-        spine.set(edgecolor=frame or "lightgrey", linewidth=2 if frame else 0.5)
+        spine.set(edgecolor=frame or "lightgrey", linewidth=1.2 if frame else 0.5)
 
 
 def _percent(probability: float) -> str:

@@ -12,22 +12,25 @@ from matplotlib.typing import ColorType
 from numpy import ndarray
 
 from mnistpipe.files.figure_style import (
+    ONE_COLUMN,
     OTHER_COLOUR,
     TEST_COLOUR,
     TRAINING_COLOUR,
+    in_style,
     label_shares,
 )
 from mnistpipe.learning_curve.points import Point
 from mnistpipe.learning_curve.power_law import PowerLaw
 
 
+@in_style
 def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: str) -> Figure:
     """Test error of each series and training error of the first, both axes logarithmic.
 
     The law is drawn where the first series has points. An error of zero has no place on a
     logarithmic axis; it is marked at the lower edge.
     """
-    figure = Figure(figsize=(6.8, 5.4), layout="constrained")
+    figure = Figure(figsize=(ONE_COLUMN, 3.5), layout="constrained")
     axes = figure.subplots()
     errors = [
         error
@@ -51,7 +54,7 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
         lowest,
         color=TRAINING_COLOUR,
         fmt="s:",
-        ms=4,
+        ms=3,
     )
     axes.set(
         xscale="log",
@@ -64,12 +67,13 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.xaxis.set_minor_formatter(NullFormatter())
     label_shares(axes, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
-    axes.legend(fontsize=8)
     several = any(len(point.seed_errors) > 1 for point in points)
-    figure.supxlabel(
-        f"Bars: Wilson's 95% interval, which the {points[0].test_images:,} test images alone leave "
-        "open." + ("\nStrokes beside a point: the error of each seed." if several else ""),
-        fontsize=8,
+    figure.legend(
+        loc="outside lower left",
+        alignment="left",
+        title="Bars: Wilson's 95% interval, which the\n"
+        f"{points[0].test_images:,} test images alone leave open."
+        + ("\nStrokes beside a point: the error of each seed." if several else ""),
     )
     return figure
 
@@ -81,7 +85,7 @@ def _draw_law(axes: Axes, law: PowerLaw, points: Sequence[Point], colour: ColorT
         f"fit: {law.scale.value:.3g} examples$^{{-{law.exponent.value:.2f}}}$ + "
         f"{100 * law.floor.value:.2f}%, with 95% band"
     )
-    axes.plot(examples, [error.value for error in errors], color=colour, lw=1.2, label=label)
+    axes.plot(examples, [error.value for error in errors], color=colour, label=label)
     axes.fill_between(
         examples,
         [error.low for error in errors],
@@ -106,13 +110,13 @@ def _draw_test_error(
         color=colour,
         fmt=style,
         # Hollow and larger, so that a point of both series shows both its marks.
-        **({"ms": 9, "mfc": "none", "zorder": 3} if "D" in style else {"ms": 5}),
+        **({"ms": 6, "mfc": "none", "zorder": 3} if "D" in style else {}),
     )
     for point in points:
         if len(point.seed_errors) > 1:
             strokes = [max(error, lowest) for error in point.seed_errors]
             beside = [1.06 * point.examples] * len(strokes)
-            axes.plot(beside, strokes, "_", color=colour, ms=6)
+            axes.plot(beside, strokes, "_", color=colour)
 
 
 def _draw_errors(
@@ -130,10 +134,8 @@ def _draw_errors(
     bars = None
     if intervals is not None:
         bars = np.abs(intervals.clip(min=lowest).T - places)
-    axes.errorbar(examples, np.where(zero, np.nan, errors), bars, capsize=3, label=label, **style)
+    axes.errorbar(examples, np.where(zero, np.nan, errors), bars, label=label, **style)
     if zero.any():
         bars = None if bars is None else bars[:, zero]
-        style |= {"fmt": "v", "ms": 7}
-        axes.errorbar(
-            examples[zero], places[zero], bars, capsize=3, label=f"{label}: zero", **style
-        )
+        style |= {"fmt": "v", "ms": 5}
+        axes.errorbar(examples[zero], places[zero], bars, label=f"{label}: zero", **style)

@@ -9,13 +9,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnistpipe.files.figure_style import ORDERED, TEST_COLOUR, TRAINING_COLOUR, label_shares
+from mnistpipe.files.figure_style import (
+    ORDERED,
+    TEST_COLOUR,
+    TRAINING_COLOUR,
+    TWO_COLUMNS,
+    in_style,
+    label_ends,
+    label_shares,
+)
 from mnistpipe.robustness.measure import Measurement
 from mnistpipe.robustness.params import Perturbation
 from mnistpipe.scoring.significance import wilson_interval
 from mnistpipe.training.plan import BEST_STAGE, PAIRS
 
 
+@in_style
 def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure:
     """Test error against blur and rotation: above the four runs, below the parts of the data.
 
@@ -31,7 +40,7 @@ def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure
         ("rotation", "rotation to either side (degrees)"),
     )
     styles = _styles_of_stages(stages)
-    figure = Figure(figsize=(9.6, 7.2), layout="constrained")
+    figure = Figure(figsize=(TWO_COLUMNS, 5), layout="constrained")
     figure.suptitle(f"Test error on blurred and on turned images, with 95 % intervals\n{dataset}")
     grid = figure.subplots(2, 2, sharex="col", sharey=True)
     for cells, (heading, shown) in zip(grid, rows, strict=True):
@@ -46,9 +55,19 @@ def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure
             axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
             axes.set_xticks([measurement.strength for measurement in series])
             label_shares(axes, (1.0, 2.0, 5.0))
-            axes.label_outer()
-        cells[-1].legend(title=heading, loc="center left", bbox_to_anchor=(1, 0.5))
+            axes.label_outer(remove_inner_ticks=True)
+        cells[0].set_title(heading, loc="left", fontsize="medium")
+    figure.draw_without_rendering()
+    for axes in grid.flat:
+        bars, names = axes.get_legend_handles_labels()
+        label_ends(axes, [bar[0] for bar in bars], [_short(name) for name in names])
     return figure
+
+
+def _short(stage: str) -> str:
+    """What tells it from the others of its panel: of a part of the data, the part."""
+    sweep, _, part = stage.partition("@")
+    return f"{part}, other steps" if sweep.endswith("-steps") else part or stage
 
 
 def _draw_strengths(axes: Axes, series: Sequence[Measurement], style: Mapping[str, Any]) -> None:
@@ -57,7 +76,7 @@ def _draw_strengths(axes: Axes, series: Sequence[Measurement], style: Mapping[st
     accuracies = [wilson_interval(measurement.errors, measurement.count) for measurement in series]
     low, high = 1 - np.array(accuracies)[:, ::-1].T
     bars = np.clip([shown - low, high - shown], 0, None)
-    axes.errorbar(strengths, shown, yerr=bars, capsize=2, elinewidth=1, **style)
+    axes.errorbar(strengths, shown, yerr=bars, elinewidth=0.7, **style)
 
 
 def _styles_of_stages(stages: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -70,7 +89,7 @@ def _styles_of_stages(stages: Iterable[str]) -> dict[str, dict[str, Any]]:
         styles[with_it] = {"color": colour, "fmt": "s-"}
     parts = [stage.split("@") for stage in stages if "@" in stage]
     sweeps, names = (list(dict.fromkeys(words)) for words in zip(*parts, strict=True))
-    colours = mpl.colormaps[ORDERED](np.linspace(0.1, 0.85, len(names)))
+    colours = mpl.colormaps[ORDERED](np.linspace(0.05, 0.6, len(names)))
     lines = itertools.cycle(("^-", "v:", "D-."))
     for sweep, line in zip(sweeps, lines, strict=False):
         for name, colour in zip(names, colours, strict=True):

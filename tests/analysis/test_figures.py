@@ -174,7 +174,7 @@ def test_a_mistake_says_label_prediction_and_confidence(test_set: Labelled) -> N
 
 def test_unused_places_among_the_mistakes_stay_empty(test_set: Labelled) -> None:
     figure = draw_mistakes(test_set, mistakes_at([1, 2, 3, 4, 5, 6]), 25, TEN, "MNIST")
-    assert [len(axes.images) for axes in figure.axes] == [1] * 6 + [0] * 4
+    assert [len(axes.images) for axes in figure.axes] == [1] * 6 + [0]
     assert len(lines_seen(figure)) == 1 + 2 * 6  # no tick labels around the empty places
 
 
@@ -188,7 +188,7 @@ def test_all_kernels_are_shown_on_one_symmetric_scale() -> None:
         assert np.array_equal(array_of(axes), kernel[0])
         assert axes.images[0].get_clim() == (-limit, limit)
     seen = lines_seen(figure)
-    assert "The 32 kernels of Net's first layer, trained on MNIST" in seen
+    assert {"The 32 kernels of Net's first layer, trained on", "MNIST"} <= set(seen)
     assert "weight" in seen
     assert {str(number) for number in range(32)} <= set(seen)
 
@@ -274,8 +274,9 @@ def test_figures_of_any_classes_are_whole_and_name_them(names: tuple[str, ...]) 
     shown = [label.get_text() for label in axes.get_xticklabels()]
     assert len(set(shown)) == len(names)
     seen = lines_seen(figures["embedding"])
-    for name in shown:
-        assert seen.count(name.replace(r"\$", "$")) == 2  # in the legend, and on the map
+    few = names == MANY["two"]
+    for name in shown:  # on the map and, of many or long ones, in a legend
+        assert seen.count(name.replace(r"\$", "$")) == (1 if few else 2)
     renderer = draw(figures["mistakes"])
     boxes = [each.title.get_window_extent(renderer) for each in pictures(figures["mistakes"])]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
@@ -306,7 +307,7 @@ def colour_of(cloud: Collection) -> str:
     return to_hex(tuple(colour))
 
 
-def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_legend() -> None:
+def test_each_class_of_the_map_has_its_colour_and_its_name() -> None:
     embedded, labels = random_map(), np.arange(200) % 10
     figure = draw_embedding(embedded, labels, TEN, "MNIST")
     axes = figure.axes[0]
@@ -319,12 +320,10 @@ def test_each_class_of_the_map_has_its_colour_its_name_and_its_entry_in_the_lege
     for number, text in enumerate(axes.texts):
         median = np.median(embedded[labels == number], axis=0)
         assert text.get_position() == pytest.approx(tuple(median))
-    legend = axes.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == [str(n) for n in range(10)]
+    assert axes.get_legend() is None  # which would say the same once more
     seen = lines_seen(figure)
-    assert {"class", "t-SNE, first dimension", "t-SNE, second dimension"} <= set(seen)
-    assert "MNIST: features of 200 test images" in seen
+    assert {"t-SNE, first dimension", "t-SNE, second dimension"} <= set(seen)
+    assert {"Features of 200 test images", "MNIST"} <= set(seen)
 
 
 def test_a_class_keeps_its_colour_where_others_are_missing() -> None:

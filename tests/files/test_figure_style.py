@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from colour import RGB_to_XYZ, XYZ_to_Lab, cctf_decoding, delta_E
 from colour.blindness import CVD_MATRICES_MACHADO2010
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy import ndarray
@@ -16,6 +18,7 @@ from mnistpipe.files.figure_style import (
     TEST_COLOUR,
     TRAINING_COLOUR,
     label_shares,
+    spread,
 )
 from tests.figures import lines_seen
 
@@ -77,3 +80,30 @@ def test_shares_are_labelled_in_per_cent_at_the_ticks_alone(
     label_shares(axes, ticks)
     assert lines_seen(figure) == expected
     assert any(line.get_visible() for line in axes.get_ygridlines())
+
+
+@given(
+    st.lists(st.floats(-1, 2), min_size=1, max_size=20).map(np.array),
+    st.floats(0.01, 0.2),
+)
+def test_names_are_spread_in_their_order_and_apart(wanted: ndarray, gap: float) -> None:
+    places = spread(wanted, gap)
+    order = wanted.argsort(kind="stable")
+    assert (np.diff(places[order]) >= gap - 1e-9).all()
+    if gap * (len(wanted) - 1) <= 1:
+        assert ((places >= 0) & (places <= 1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ([0.9, 0.2], [0.9, 0.2]),  # they have room
+        ([0.5, 0.5], [0.45, 0.55]),  # each gives way as far as the other
+        ([0.5, 0.51, 0.8], [0.455, 0.555, 0.8]),
+        ([1.0, 0.98], [1.0, 0.9]),  # not beyond the edge
+    ],
+)
+def test_names_stay_as_near_to_their_lines_as_they_can(
+    wanted: list[float], expected: list[float]
+) -> None:
+    assert spread(np.array(wanted), gap=0.1) == pytest.approx(expected)
