@@ -79,7 +79,7 @@ def without_detours(arrows: Arrows) -> Arrows:
 
 def draw(layers: list[list[str]], modules: dict[str, list[str]], arrows: Arrows) -> Figure:
     """A box for each wing with its modules in it, the layers from top to bottom."""
-    figure = Figure(figsize=(9.5, 1.1 * len(layers) + 0.5), layout="constrained")
+    figure = Figure(figsize=(9.5, 1.4 * len(layers) + 0.5), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(len(layers) - 0.45, -0.75))
@@ -95,7 +95,7 @@ def draw(layers: list[list[str]], modules: dict[str, list[str]], arrows: Arrows)
         centred: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3}
         if names:
             axes.text(x, row - 0.2, wing, weight="bold", **centred)
-            axes.text(x, row + 0.11, textwrap.fill(names, 46), fontsize=7.5, **centred)
+            axes.text(x, row + 0.08, textwrap.fill(names, 46), fontsize=7.5, **centred)
         else:
             axes.text(x, row, f"{wing}.py", weight="bold", **centred)
         axes.add_patch(_box(x, row, OTHER_COLOUR if above else TRAINING_COLOUR))

@@ -90,11 +90,12 @@ def draw_confusion(
     """The confusion matrix as counts, or each row as shares of its class."""
     names = name_classes(classes)
     longest = max(map(len, names))
-    cell, size = (0.31, SMALL) if len(names) <= _FEW else (0.21, 5)  # inches, points
+    few = len(names) <= _FEW
+    cell = 0.31 if few else 0.2  # inches
     side = max(cell * len(names), 2.4)  # with room for the title, and for the scale's name
     room = (longest - 1) * SMALL * _LETTER  # for names on an axis, beside a digit's
     is_upright = longest > 2  # noqa: PLR2004
-    width, height = 1.15 * side + 0.9 + room, side + 0.8 + room * is_upright
+    width, height = 1.15 * side + 0.8 + room, side + 0.8 + room * is_upright
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     totals = counts.sum(axis=1, keepdims=True)
@@ -107,6 +108,8 @@ def draw_confusion(
             if counts[row, column] == 0:
                 continue
             text = f"{shares[row, column]:.3f}" if normalise else str(counts[row, column])
+            if normalise and not few:
+                text = text.removeprefix("0")[:4]  # which fits
             colour = "white" if np.sqrt(shares[row, column]) > 0.55 else "black"  # noqa: PLR2004
             axes.text(
                 column,
@@ -115,7 +118,7 @@ def draw_confusion(
                 ha="center",
                 va="center",
                 color=colour,
-                fontsize=size,
+                fontsize=SMALL,
             )
     bar = figure.colorbar(picture, ax=axes, label="share of the true class (square-root scale)")
     ticks = (0, 0.01, 0.1, 0.25, 0.5, 1)
@@ -203,7 +206,7 @@ def draw_neighbours(
     between = " " if longest <= 3 else "\n"  # noqa: PLR2004
     cell_width = max(0.62, 1.2 * SMALL * _LETTER * (longest + len(" (other)")))
     width = max(cell_width * columns, 4.2)  # of the heading, at least
-    height = 0.85 * len(queries) + 0.7
+    height = 0.85 * len(queries) + 0.75
     figure = Figure(figsize=(width, height), layout="constrained")
     heading = [
         "Test images and their nearest neighbours among Net's features",
