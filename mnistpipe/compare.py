@@ -5,11 +5,15 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped
-from numpy import ndarray
 
 from mnistpipe.files.errors import UserError
-from mnistpipe.scoring.predictions import PREDICTIONS, parse_predictions, predictions_file
+from mnistpipe.report.formats import images
+from mnistpipe.scoring.predictions import (
+    PREDICTIONS,
+    Classified,
+    parse_predictions,
+    predictions_file,
+)
 from mnistpipe.scoring.significance import LEVEL, compare_predictions
 
 
@@ -30,33 +34,45 @@ def compare_revisions(before: str, after: str | None) -> str:
     if not common:
         raise UserError(f"{before} and {after or 'the working tree'} have no run in common.")
     rows = [
-        "| run | before | after | fixed | broken | p | |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| run | seeds | before | after | fixed | broken | p, images | p, seeds | |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for name in common:
-        (labels, first), (labels_after, second) = old[name], new[name]
-        if not np.array_equal(labels, labels_after):
+        first, second = old[name], new[name]
+        if not np.array_equal(first.actual, second.actual):
             raise UserError(
-                f"{name}: the two sides were tested on different images, {len(labels):,} and "
-                f"{len(labels_after):,}; their accuracies do not compare."
+                f"{name}: the two sides were tested on different images, {len(first.actual):,} "
+                f"and {len(second.actual):,}; their accuracies do not compare."
             )
-        difference = compare_predictions(labels, first, second)
-        rows.append(
-            f"| {name} | {np.mean(first == labels):.2%} | {np.mean(second == labels):.2%} "
-            f"| {difference.fixed} | {difference.broken} | {difference.p_value:.2g} "
-            f"| {difference.verdict} |"
-        )
+        rows.append(_row(name, first, second))
     note = (
-        f"Test images fixed and broken; p by the exact McNemar test, each run by itself, called "
-        f"better or worse below {LEVEL}. One seed a side: another seed may differ, too. Choose by "
-        "the validation set and look here once: what the test set chose, it no longer tests."
+        "Accuracies, and test images fixed and broken, are means over the seeds. Two tests, each "
+        "run by itself: whether other images would tell these networks apart (exact McNemar test), "
+        "and whether other seeds would tell the recipes apart on these images (t-test; a single "
+        "network beside several: whether it could be one more of them). Better or worse is what "
+        f"is below {LEVEL} in both; where each side has one seed, others may differ, which is not "
+        "tested. Choose by the validation set and look here once: what the test set chose, it no "
+        "longer tests."
     )
     return "\n".join([*rows, "", note])
 
 
-def _predictions(
-    revision: str | None,
-) -> dict[str, tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]]:
+def _row(name: str, first: Classified, second: Classified) -> str:
+    difference = compare_predictions(first.actual, first.by_seed, second.by_seed)
+    over_seeds = difference.seeds_p_value
+    cells = [
+        name,
+        f"{len(first.by_seed)}, {len(second.by_seed)}",
+        *(f"{np.mean(side.by_seed == side.actual):.2%}" for side in (first, second)),
+        *(images(number) for number in (difference.fixed, difference.broken)),
+        f"{difference.p_value:.2g}",
+        "not tested" if over_seeds is None else f"{over_seeds:.2g}",
+        difference.verdict,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _predictions(revision: str | None) -> dict[str, Classified]:
     """Labels and predictions of each run in a revision, or in the working tree."""
     if revision is None:
         texts = {
@@ -76,14 +92,14 @@ def _predictions(
     return {name: _parse(name, text) for name, text in texts.items()}
 
 
-def _parse(name: str, text: str) -> tuple[Shaped[ndarray, " n"], Shaped[ndarray, " n"]]:
+def _parse(name: str, text: str) -> Classified:
     file, advice = f"{predictions_file(name)}", "name another revision."
     if "\ufffd" in text:  # in the place of what is no text
         raise UserError(f"{file} is not UTF-8 text; {advice}")
     table = parse_predictions(text, file, advice)
     if len(table.actual) == 0:
         raise UserError(f"{file} has no predictions; {advice}")
-    return table.actual, table.by_seed[0]
+    return table
 
 
 def _git(*words: str) -> str:

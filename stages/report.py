@@ -1,5 +1,7 @@
 """Put all metrics into one summary, and our numbers beside the write-up's."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from mnistpipe.report.summary import (
     accuracies,
     summarise,
 )
-from mnistpipe.scoring.predictions import predictions_file, read_predictions
+from mnistpipe.scoring.predictions import Classified, predictions_file, read_predictions
 from mnistpipe.scoring.significance import Difference, compare_predictions
 from mnistpipe.training.plan import PAIRS, TRAIN_STAGES
 
@@ -41,9 +43,11 @@ def main() -> None:
     losses = {
         stage: read_table(Path(f"plots/loss/{stage}.csv"), dtypes) for stage in numbers_by_stage
     }
+    predictions = {stage: read_predictions(predictions_file(stage)) for stage in TRAIN_STAGES}
     answers: dict[str, Difference] = {
-        network: _compare(*stages) for network, stages in PAIRS.items()
+        network: _compare(predictions, *pair) for network, pair in PAIRS.items()
     }
+    votes = {stage: _compare_votes(table) for stage, table in predictions.items()}
     write_json(METRICS / "summary.json", summary)
     for stage, numbers in numbers_by_stage.items():
         write_json(METRICS / "accuracy" / f"{stage}.json", numbers)
@@ -51,15 +55,24 @@ def main() -> None:
         summary,
         losses["train-augmented"]["validation_loss"].tolist(),
         answers,
+        {stage: vote for stage, vote in votes.items() if vote},
         robustness["augmentation"],
     )
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
 
 
-def _compare(first: str, second: str) -> Difference:
-    paths = [predictions_file(stage) for stage in (first, second)]
-    without, with_it = (read_predictions(path) for path in paths)
+def _compare(predictions: Mapping[str, Classified], first: str, second: str) -> Difference:
+    without, with_it = predictions[first], predictions[second]
     if not np.array_equal(without.actual, with_it.actual):
-        raise UserError(f"{paths[0]} and {paths[1]} are of different test images; run: dvc repro")
-    return compare_predictions(without.actual, without.by_seed[0], with_it.by_seed[0])
+        paths = " and ".join(f"{predictions_file(stage)}" for stage in (first, second))
+        raise UserError(f"{paths} are of different test images; run: dvc repro")
+    return compare_predictions(without.actual, without.by_seed, with_it.by_seed)
+
+
+def _compare_votes(table: Classified) -> Difference | None:
+    """What the committee changes, image by image; it is one, of the same seeds as its members."""
+    if table.committee is None:
+        return None
+    difference = compare_predictions(table.actual, table.by_seed, table.committee)
+    return replace(difference, seeds_p_value=None)

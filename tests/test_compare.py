@@ -47,13 +47,13 @@ def test_it_runs_in_any_folder_of_the_study_and_in_a_worktree(
     (repo / "dvc.yaml").touch()
     (repo / "plots" / "deeper").mkdir()
     monkeypatch.chdir(repo / "plots" / "deeper")
-    assert row_of(compare_revisions("before", "after"), "train-net")[:2] == ["10.00%", "90.00%"]
-    assert row_of(compare_revisions("before", None), "train-net")[:2] == ["10.00%", "90.00%"]
+    assert row_of(compare_revisions("before", "after"), "train-net")[1:3] == ["10.00%", "90.00%"]
+    assert row_of(compare_revisions("before", None), "train-net")[1:3] == ["10.00%", "90.00%"]
     worktree = tmp_path_factory.mktemp("worktree")
     git(repo, "worktree", "add", str(worktree), "before")
     (worktree / "dvc.yaml").touch()
     monkeypatch.chdir(worktree / "plots")
-    assert row_of(compare_revisions("after", None), "train-net")[:2] == ["90.00%", "10.00%"]
+    assert row_of(compare_revisions("after", None), "train-net")[1:3] == ["90.00%", "10.00%"]
 
 
 @pytest.mark.faults
@@ -79,27 +79,45 @@ def test_classes_have_any_names(repo: Path) -> None:
         write_predictions(repo, "train-net", list(zip(names, predicted, strict=True)))
         git(repo, "commit", "--all", "--message", message)
     row = row_of(compare_revisions("HEAD~1", "HEAD"), "train-net")
-    assert row[:4] == ["25.00%", "100.00%", "3", "0"]
+    assert row[1:5] == ["25.00%", "100.00%", "3", "0"]
     assert row_of(compare_revisions("HEAD~1", None), "train-net") == row
 
 
 @pytest.mark.usefixtures("repo")
 def test_two_revisions_are_compared_image_by_image() -> None:
     assert row_of(compare_revisions("before", "after"), "train-net") == [
+        "1, 1",
         "10.00%",
         "90.00%",
         "8",
         "0",
         "0.0078",
+        "not tested",
         "better",
     ]
     assert row_of(compare_revisions("after", "before"), "train-net")[-1] == "worse"
-    assert row_of(compare_revisions("after", "HEAD"), "train-net")[2:] == [
+    assert row_of(compare_revisions("after", "HEAD"), "train-net")[3:] == [
         "0",
         "0",
         "1",
+        "not tested",
         "within noise",
     ]
+
+
+def test_all_seeds_of_both_sides_are_compared(repo: Path) -> None:
+    """One network of nine right before; two of ten and nine right, and their committee, after."""
+    path = repo / "plots" / "predictions" / "train-net.csv"
+    rows = [f"{i},{i},{i or 9},{i}" for i in range(10)]
+    order = [*range(1, 10), 0]  # of the images in the table before
+    path.write_text("\n".join(["actual,predicted,seed-2,committee", *(rows[i] for i in order)]))
+    row = row_of(compare_revisions("after", None), "train-net")
+    assert row[:5] == ["1, 2", "90.00%", "95.00%", "1", "0.5"]
+    assert row[5] == "1"  # gains of 1 and a loss of 1/2 by coins: at least 1/2 always
+    assert float(row[6]) == pytest.approx(2 / 3, abs=0.1)  # t = 1 / sqrt(3), one degree of freedom
+    assert row[7] == "within noise"
+    back = row_of(compare_revisions("before", None), "train-net")
+    assert (back[0], back[-1]) == ("1, 2", "within noise")  # two seeds tell little of a third
 
 
 def test_the_working_tree_is_the_default(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +127,7 @@ def test_the_working_tree_is_the_default(repo: Path, capsys: pytest.CaptureFixtu
         patch.setattr("sys.argv", ["mnistpipe", "compare", "HEAD"])
         main()
     printed = capsys.readouterr().out
-    assert row_of(printed, "train-net")[:4] == ["90.00%", "100.00%", "1", "0"]
+    assert row_of(printed, "train-net")[1:5] == ["90.00%", "100.00%", "1", "0"]
     assert "half" not in printed
     assert "exact McNemar test" in printed
 

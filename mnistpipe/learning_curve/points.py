@@ -47,6 +47,11 @@ class Point:
     seed_sd: float | None
 
     @property
+    def errors(self) -> list[int]:
+        """How many test images each seed's network classifies wrongly."""
+        return [round(error * self.test_images) for error in self.seed_errors]
+
+    @property
     def interval(self) -> tuple[float, float]:
         """What the number of test images leaves open: Wilson's 95 % interval of the test error."""
         low, high = wilson_interval(self.test_error * self.test_images, self.test_images)

@@ -7,6 +7,7 @@ from typing import Any
 from mnistpipe.learning_curve.points import FARTHEST, TARGETS, Point, gather, series_name
 from mnistpipe.report.summary import Metrics
 from mnistpipe.report.writeup import REPORTED
+from mnistpipe.scoring.significance import CountDifference, compare_counts
 from mnistpipe.training.plan import BEST_STAGE, STEPS_SWEEP, SWEEP
 
 
@@ -35,28 +36,20 @@ class Updates:
     Attributes:
         fewer: the point with the fewest updates.
         more: the point with the most.
-        unexplained: the write-up's test error there, if it is above ours with fewer updates.
+        difference: what chance makes of their numbers of errors.
+        unexplained: the write-up's test error there, if ours with fewer updates is better.
 
     """
 
     fewer: Point
     more: Point
+    difference: CountDifference
     unexplained: float | None
 
     @property
     def gain(self) -> float:
         """The test error that more updates take away, as a share of the images."""
         return self.fewer.test_error - self.more.test_error
-
-    @property
-    def help(self) -> bool:
-        """Whether the interval with more of them lies below the other."""
-        return self.more.interval[1] < self.fewer.interval[0]
-
-    @property
-    def harm(self) -> bool:
-        """Whether the interval with more of them lies above the other."""
-        return self.more.interval[0] > self.fewer.interval[1]
 
 
 @dataclass(frozen=True)
@@ -127,5 +120,14 @@ def _updates(points: Sequence[Point], *, comparable: bool) -> Updates | None:
     pair = min(pairs, key=lambda pair: pair[0].examples)
     fewer, more = (extreme(pair, key=lambda one: one.updates) for extreme in (min, max))
     reported = REPORTED.get(f"{SWEEP}@{fewer.name}") if comparable else None
-    is_above = reported is not None and 1 - reported.accuracy > fewer.interval[1]
-    return Updates(fewer, more, 1 - reported.accuracy if reported and is_above else None)
+    beside = (
+        compare_counts([reported.errors], fewer.errors, fewer.test_images) if reported else None
+    )
+    return Updates(
+        fewer,
+        more,
+        difference=compare_counts(fewer.errors, more.errors, fewer.test_images),
+        unexplained=1 - reported.accuracy
+        if reported and beside and beside.verdict == "better"
+        else None,
+    )

@@ -30,6 +30,11 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
+def images(number: float) -> str:
+    """A mean number of images: 1234.5 as 1,234.5, and 12.0 as 12."""
+    return f"{number:,.1f}".removesuffix(".0")
+
+
 def signed(number: str) -> str:
     """0.34 as +0.34; what has a minus keeps it."""
     return number if number.startswith("-") else f"+{number}"
@@ -53,5 +58,16 @@ def one_line(text: str) -> str:
 
 FILTERS = {
     each.__name__: each
-    for each in (percent, points, decimals, digits, thousands, signed, p_value, listed, one_line)
+    for each in (
+        percent,
+        points,
+        decimals,
+        digits,
+        thousands,
+        images,
+        signed,
+        p_value,
+        listed,
+        one_line,
+    )
 }

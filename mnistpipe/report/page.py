@@ -15,7 +15,13 @@ from mnistpipe.report.augmentation import perturbed_accuracies, robust_by_pair
 from mnistpipe.report.corrections import corrected_numbers
 from mnistpipe.report.curve import learning_curve
 from mnistpipe.report.formats import FILTERS
-from mnistpipe.report.runs import engines, find_spike, gather_runs, read_test_scores
+from mnistpipe.report.runs import (
+    engines,
+    find_spike,
+    gather_committees,
+    gather_runs,
+    read_test_scores,
+)
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.scoring.significance import LEVEL, Difference
 
@@ -26,6 +32,7 @@ def write_report(
     summary: Metrics,
     blur_losses: Sequence[float],
     answers: Mapping[str, Difference],
+    votes: Mapping[str, Difference],
     augmentation: Metrics,
 ) -> str:
     """REPORT.md as text.
@@ -34,6 +41,7 @@ def write_report(
         summary: from `summarise`.
         blur_losses: validation loss after each epoch of train-augmented.
         answers: by network, the difference between the runs of its pair in `PAIRS`.
+        votes: by stage, where it has several seeds, what their committee changes.
         augmentation: from the metrics of robustness: by network, perturbation and strength, what
             augmentation changes on the same images.
 
@@ -43,11 +51,11 @@ def write_report(
     return _render(
         "report.md.j2",
         **results,
-        several_seeds=any(run.n_seeds > 1 for run in results["runs"]),
         data=summary["data"],
         classes=[key.removeprefix("class-") for key in summary["analyze"]["classes"]],
         engines=engines(summary),
         answers=answers,
+        committees=gather_committees(summary, votes),
         perturbed=perturbed_accuracies(summary["robustness"]),
         robust=robust_by_pair(summary["robustness"], augmentation),
         curve=learning_curve(summary, comparable=is_mnist),
@@ -73,6 +81,8 @@ def _results(summary: Metrics, tuned: Metrics | None = None) -> dict[str, Any]:
         "runs": runs,
         "comparable": _comparable(summary),
         "level": LEVEL,
+        "several_seeds": any(run.n_seeds > 1 for run in runs),
+        "one_seed": any(run.n_seeds == 1 for run in runs),
         "tuned": {run.stage: scores.get(run.stage) for run in runs} if tuned else None,
     }
 

@@ -1,12 +1,18 @@
 """Our runs beside the write-up's: what the tables with a row for each run hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mnistpipe.report.summary import Metrics
 from mnistpipe.report.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH
-from mnistpipe.scoring.significance import CountDifference, compare_counts, wilson_interval
+from mnistpipe.scoring.significance import (
+    CountDifference,
+    Difference,
+    compare_counts,
+    one_more_interval,
+    wilson_interval,
+)
 from mnistpipe.training.plan import STEPS_SWEEP, SWEEP
 
 
@@ -46,13 +52,14 @@ class Run:
         test: its score on the test images.
         interval: Wilson's 95 % interval of that accuracy, as shares.
         n_seeds: how many networks it is the mean of.
+        one_more: 95 % prediction interval of one more seed's accuracy; None for one seed.
         settled: first epoch whose validation loss is at most 1 % above the lowest.
         their_accuracy: the write-up's share of the test images.
         their_loss: the write-up's test loss.
         their_settled: the epoch around which the write-up saw the loss settle.
         accuracy_gain: ours minus theirs, as a share.
         loss_gain: ours minus theirs.
-        difference: what chance makes of the two numbers of errors.
+        difference: what chance makes of the numbers of errors, theirs first.
 
     """
 
@@ -62,6 +69,7 @@ class Run:
     test: Score
     interval: tuple[float, float]
     n_seeds: int
+    one_more: tuple[float, float] | None
     settled: int
     their_settled: int | None
     their_accuracy: float | None = None
@@ -69,6 +77,26 @@ class Run:
     accuracy_gain: float | None = None
     loss_gain: float | None = None
     difference: CountDifference | None = None
+
+
+@dataclass(frozen=True)
+class Committee:
+    """The networks of a stage's seeds, voting by the mean of their probabilities.
+
+    Attributes:
+        stage: its name in dvc.yaml.
+        n_seeds: how many networks vote.
+        one: their own scores on the test images, averaged.
+        together: what they score by their votes.
+        difference: what the vote changes, image by image.
+
+    """
+
+    stage: str
+    n_seeds: int
+    one: Score
+    together: Score
+    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -106,6 +134,20 @@ def gather_runs(summary: Metrics, *, comparable: bool) -> list[Run]:
     ]
 
 
+def gather_committees(summary: Metrics, differences: Mapping[str, Difference]) -> list[Committee]:
+    """Those of the stages in `differences`, which says what the vote changes."""
+    return [
+        Committee(
+            stage,
+            n_seeds=len(summary[stage]["test"]["by_seed"]),
+            one=read_score(summary[stage]["test"]),
+            together=read_score(summary[stage]["committee"]["test"]),
+            difference=difference,
+        )
+        for stage, difference in differences.items()
+    ]
+
+
 def read_score(score: Metrics) -> Score:
     """A score from the metrics of a run."""
     errors, count = score["errors"], score["count"]
@@ -138,6 +180,7 @@ def find_spike(losses: Sequence[float]) -> Spike:
 
 def _beside_the_write_up(stage: str, run: Metrics, *, comparable: bool) -> Run:
     test = read_score(run["test"])
+    seed_errors = [seed["errors"] for seed in run["test"]["by_seed"].values()]
     reported = REPORTED.get(stage)
     compared: dict[str, Any] = {}
     if reported and comparable:
@@ -146,7 +189,7 @@ def _beside_the_write_up(stage: str, run: Metrics, *, comparable: bool) -> Run:
             "their_loss": reported.loss,
             "accuracy_gain": test.accuracy - reported.accuracy,
             "loss_gain": test.loss - reported.loss,
-            "difference": compare_counts(reported.errors, test.errors, test.count),
+            "difference": compare_counts([reported.errors], seed_errors, test.count),
         }
     return Run(
         stage=stage,
@@ -154,7 +197,8 @@ def _beside_the_write_up(stage: str, run: Metrics, *, comparable: bool) -> Run:
         examples=run["examples"],
         test=test,
         interval=wilson_interval(test.errors, test.count),
-        n_seeds=len(run["test"]["by_seed"]),
+        n_seeds=len(seed_errors),
+        one_more=one_more_interval(seed_errors, test.count),
         settled=run["convergence_epoch"],
         their_settled=REPORTED_CONVERGENCE.get(stage),
         **compared,

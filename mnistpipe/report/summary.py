@@ -67,6 +67,9 @@ def accuracies(summary: Metrics) -> dict[str, dict[str, float]]:
 
 
 def _select(run: Metrics) -> dict[str, Any]:
-    """Without scores of the validation images where these were trained on, too."""
+    """Without what it does not have: scores of validation images that were trained on, too, and a
+    committee of one seed.
+    """
     *others, last = RUN_KEYS
-    return {key: run[key] for key in (*others, "validation", last) if key in run}
+    keys = (*others, "validation", last, "committee")
+    return {key: run[key] for key in keys if key in run}

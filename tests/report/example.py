@@ -1,5 +1,6 @@
 """A study's metrics, made up, and what the tests of the report read from its tables."""
 
+from statistics import fmean, stdev
 from typing import Any
 
 from mnistpipe.learning_curve.points import TARGETS
@@ -9,11 +10,25 @@ from mnistpipe.scoring.significance import Difference
 
 DIGITS = "scikit-learn digits (not MNIST)"
 NO_SPIKE = [0.5, 0.4, 0.3, 0.2]
+ANSWERS = {
+    "convnet": Difference(fixed=30.0, broken=70.0, p_value=7.85e-05),
+    "net": Difference(fixed=50.0, broken=20.0, p_value=0.000437),
+}
 
 
 def score(errors: int, count: int, loss: float) -> dict[str, Any]:
     own = {"accuracy": (count - errors) / count, "loss": loss, "errors": errors}
     return own | {"count": count, "by_seed": {"seed-1": own}}
+
+
+def score_of_seeds(*errors: int, count: int = 10_000) -> dict[str, Any]:
+    by_seed = [score(each, count, 0.03)["by_seed"]["seed-1"] for each in errors]
+    return score(0, count, 0.03) | {
+        "accuracy": 1 - fmean(errors) / count,
+        "accuracy_sd": stdev(errors) / count,
+        "errors": fmean(errors),
+        "by_seed": {f"seed-{number}": own for number, own in enumerate(by_seed, start=1)},
+    }
 
 
 def run_metrics(examples: int, test_errors: int, test_loss: float) -> dict[str, Any]:
@@ -48,7 +63,12 @@ def robustness_metrics() -> dict[str, Any]:
         }
 
     def difference(fixed: int, broken: int, p_value: float) -> dict[str, Any]:
-        return {"fixed": fixed, "broken": broken, "p_value": float(p_value)}
+        return {
+            "fixed": float(fixed),
+            "broken": float(broken),
+            "p_value": float(p_value),
+            "seeds_p_value": None,
+        }
 
     def differences(*blur: dict[str, Any], turned: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -130,15 +150,14 @@ def report_of(
     blur_losses: list[float],
     summary: dict[str, Any] | None = None,
     augmentation: dict[str, Any] | None = None,
+    answers: dict[str, Difference] | None = None,
+    votes: dict[str, Difference] | None = None,
 ) -> str:
     """The report of the study above, or of what a test makes of it."""
-    answers = {
-        "convnet": Difference(fixed=30, broken=70, p_value=7.85e-05),
-        "net": Difference(fixed=50, broken=20, p_value=0.000437),
-    }
     return write_report(
         summary or summary_of(dataset),
         blur_losses,
-        answers,
+        ANSWERS | (answers or {}),
+        votes or {},
         augmentation or robustness_metrics()["augmentation"],
     )

@@ -5,6 +5,7 @@ from jinja2 import UndefinedError
 
 from mnistpipe.report.page import write_report, write_results
 from mnistpipe.report.summary import MNIST
+from mnistpipe.scoring.significance import Difference
 from tests.report.example import (
     DIGITS,
     NO_SPIKE,
@@ -12,14 +13,70 @@ from tests.report.example import (
     report_of,
     robustness_metrics,
     row_of,
+    score_of_seeds,
     summary_of,
 )
 
 
 def test_the_questions_about_views_are_answered() -> None:
     report = report_of(MNIST, NO_SPIKE)
-    assert row_of(report, "help ConvNet?")[1:] == ["worse", "30 fixed, 70 broken", "7.8e-05"]
-    assert row_of(report, "help Net?")[1:] == ["better", "50 fixed, 20 broken", "0.00044"]
+    assert row_of(report, "help ConvNet?")[1:] == [
+        "worse",
+        "30 fixed, 70 broken",
+        "7.8e-05",
+        "not tested",
+    ]
+    assert row_of(report, "help Net?")[1:] == [
+        "better",
+        "50 fixed, 20 broken",
+        "0.00044",
+        "not tested",
+    ]
+
+
+def test_with_several_seeds_better_is_what_both_tests_say() -> None:
+    """Of the same images, with seeds that agree and with seeds that do not."""
+    for p_value, verdict in ((0.0123, "better"), (0.06, "within noise")):
+        answer = Difference(50.5, 20.25, p_value=0.000437, seeds_p_value=p_value)
+        report = report_of(MNIST, NO_SPIKE, answers={"net": answer})
+        images = "50.5 fixed, 20.2 broken"
+        seen = row_of(report, "help Net?")[1:]
+        assert seen == [verdict, images, "0.00044", f"{p_value}".replace("23", "2")]
+
+
+def test_the_report_says_whether_seeds_were_tested() -> None:
+    assert "Each run has one seed, so that seeds are not tested" in report_of(MNIST, NO_SPIKE)
+    summary = summary_of(MNIST)
+    summary["train-net"]["test"] = score_of_seeds(90, 110)
+    mixed = report_of(MNIST, NO_SPIKE, summary)
+    assert "Where both sides have one seed, seeds are not tested" in mixed
+    assert "a t-test over seeds must agree" in mixed
+    runs = [summary[name] for name in summary if name.startswith("train-")]
+    for run in [*runs, *summary["partial-data"].values()]:
+        run["test"] = score_of_seeds(90, 110)
+    several = report_of(MNIST, NO_SPIKE, summary)
+    assert "one seed" not in several.partition("## Learning curve")[0]
+    assert "means over the seeds" in several
+
+
+def test_the_vote_of_several_networks_stands_beside_one_of_them() -> None:
+    assert "together" not in report_of(MNIST, NO_SPIKE)
+    summary = summary_of(MNIST)
+    summary["train-net"] |= {
+        "test": score_of_seeds(34, 36, 38),
+        "committee": {"test": {"accuracy": 0.9973, "loss": 0.01, "errors": 27, "count": 10_000}},
+    }
+    votes = {"train-net": Difference(14.3333, 5.3333, p_value=0.0216)}
+    report = report_of(MNIST, NO_SPIKE, summary, votes=votes)
+    section = report.partition("better together?\n")[2].partition("\n## ")[0]
+    assert row_of(section, "`train-net`")[1:] == [
+        "3",
+        "99.64%",
+        "99.73%",
+        "14.3 fixed, 5.3 broken",
+        "better, p = 0.022",
+    ]
+    assert "\n\n\n" not in report
 
 
 def test_the_report_warns_of_numbers_that_are_not_mnists() -> None:
@@ -48,8 +105,8 @@ def test_what_there_is_to_know_of_the_images_is_said() -> None:
 @pytest.mark.parametrize(
     ("dataset", "expected"),
     [
-        (MNIST, [{10}, {5}, {4}, {5}, {7}, {3}, {3}, {2}]),
-        (DIGITS, [{5}, {5}, {4}, {5}, {7}, {3}, {2}]),
+        (MNIST, [{10}, {6}, {5}, {5}, {7}, {3}, {3}, {2}]),
+        (DIGITS, [{5}, {6}, {5}, {5}, {7}, {3}, {2}]),
     ],
 )
 def test_every_row_of_a_table_is_as_long_as_its_header(
@@ -70,7 +127,7 @@ def test_what_is_true_of_mnist_alone_is_said_there_alone() -> None:
     rest = report.replace(warning, "").replace(DIGITS, "")
     for word in ("write-up", "original", "MNIST", "spike", "n/a |\n"):
         assert word in report_of(MNIST, NO_SPIKE)
-        assert word not in rest.replace(" | 1 | n/a |\n", "")  # one seed has no spread
+        assert word not in rest.replace(" | 1 | n/a | n/a |\n", "")  # one seed has no spread
 
 
 @pytest.mark.parametrize("dataset", [MNIST, DIGITS])
@@ -95,7 +152,7 @@ def test_every_table_and_heading_stands_between_blank_lines(dataset: str) -> Non
 def test_a_name_that_nobody_computes_is_an_error() -> None:
     summary = summary_of(MNIST)
     with pytest.raises(UndefinedError, match="'convnet'"):
-        write_report(summary, NO_SPIKE, {}, robustness_metrics()["augmentation"])
+        write_report(summary, NO_SPIKE, {}, {}, robustness_metrics()["augmentation"])
     del summary["data"]["distinct"]  # which a filter takes
     with pytest.raises(UndefinedError, match="'distinct'"):
         report_of(MNIST, NO_SPIKE, summary)

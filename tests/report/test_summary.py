@@ -1,5 +1,5 @@
 from mnistpipe.learning_curve.points import TARGETS
-from mnistpipe.report.summary import MNIST, accuracies
+from mnistpipe.report.summary import MNIST, accuracies, summarise
 from mnistpipe.training.plan import TRAIN_STAGES
 from tests.report.example import score, summary_of
 
@@ -46,6 +46,16 @@ def test_the_summary_of_a_run_is_its_scores_and_what_explains_them() -> None:
         "test",
     ]
     assert run["test"] == score(326, 10_000, 0.1050)
+
+
+def test_what_several_seeds_say_together_is_part_of_the_summary() -> None:
+    together = {"test": {"accuracy": 0.99, "loss": 0.02, "errors": 100, "count": 10_000}}
+    half = summary_of(MNIST)["partial-data"]["half"] | {"committee": together}
+    runs = dict.fromkeys(TRAIN_STAGES, half)
+    curve = summary_of(MNIST)["learning-curve"] | {"points": {}, "other_steps": {"half": half}}
+    summary = summarise({}, runs, curve, summary_of(MNIST)["analyze"], {"accuracy": {}})
+    assert summary["train-net"]["committee"] == together
+    assert summary["partial-data-steps"]["half"]["committee"] == together
 
 
 def test_each_networks_accuracies_are_a_row_of_two() -> None:
