@@ -65,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser(
         "compare",
         help="each run's test accuracy before and after",
-        description="Compare the test predictions of each run in two git revisions, image by "
-        "image. Predictions are in git: neither DVC's cache nor a remote is needed.",
+        description="Compare the test predictions of each run in two git revisions, over images "
+        "and over seeds. Predictions are in git: neither DVC's cache nor a remote is needed.",
     )
     compare.add_argument("before", metavar="REV", help="a git revision, such as main or HEAD~1")
     compare.add_argument(

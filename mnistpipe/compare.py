@@ -1,4 +1,4 @@
-"""The command `mnistpipe compare REV [REV]`: two revisions' predictions, image by image."""
+"""The command `mnistpipe compare REV [REV]`: predictions, over images and over seeds."""
 
 import argparse
 import subprocess
@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from mnistpipe.files.errors import UserError
-from mnistpipe.report.formats import images
 from mnistpipe.scoring.predictions import (
     PREDICTIONS,
     Classified,
@@ -64,7 +63,7 @@ def _row(name: str, first: Classified, second: Classified) -> str:
         name,
         f"{len(first.by_seed)}, {len(second.by_seed)}",
         *(f"{np.mean(side.by_seed == side.actual):.2%}" for side in (first, second)),
-        *(images(number) for number in (difference.fixed, difference.broken)),
+        *(f"{images:.1f}".removesuffix(".0") for images in (difference.fixed, difference.broken)),
         f"{difference.p_value:.2g}",
         "not tested" if over_seeds is None else f"{over_seeds:.2g}",
         difference.verdict,

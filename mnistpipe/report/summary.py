@@ -67,9 +67,7 @@ def accuracies(summary: Metrics) -> dict[str, dict[str, float]]:
 
 
 def _select(run: Metrics) -> dict[str, Any]:
-    """Without what it does not have: scores of validation images that were trained on, too, and a
-    committee of one seed.
-    """
+    """What it has of these: no committee of one seed, no validation where that was trained on."""
     *others, last = RUN_KEYS
     keys = (*others, "validation", last, "committee")
     return {key: run[key] for key in keys if key in run}
