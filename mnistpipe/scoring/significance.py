@@ -21,7 +21,8 @@ class Difference:
     """Two recipes, each with the networks of its seeds, on the same images.
 
     Attributes:
-        fixed: images that only the second gets right, as a mean over all pairs of their networks.
+        fixed: images that only the second gets right. Where there are several networks, an image
+            counts by as much as the share of those that get it right has grown.
         broken: images that only the first gets right, likewise.
         p_value: over images: how often chance alone, swapping the two on each image by a fair
             coin, would set them at least as far apart. It holds for these networks alone.
@@ -75,18 +76,18 @@ def compare_predictions(
     """Compare image by image, of classes by number or name, a row for each seed's network.
 
     The test over images is exact. With a network each it is McNemar's (Psychometrika 12, 1947);
-    with several, an image counts by the share of each side's networks that get it right.
+    with several, an image counts by how much the share that gets it right differs.
     """
     first_right: Bool[ndarray, "k n"] = np.atleast_2d(first) == labels
     second_right: Bool[ndarray, "m n"] = np.atleast_2d(second) == labels
-    before, after = first_right.mean(axis=0), second_right.mean(axis=0)
-    # In whole numbers: how much of an image's credit the second has more than the first.
     n_first, n_second = len(first_right), len(second_right)
-    gains = second_right.sum(axis=0) * n_first - first_right.sum(axis=0) * n_second
+    whole = math.lcm(n_first, n_second)  # one image, in the unit in which all gains are integers
+    gains = second_right.sum(axis=0) * (whole // n_second)
+    gains -= first_right.sum(axis=0) * (whole // n_first)
     return Difference(
-        fixed=float(((1 - before) * after).sum()),
-        broken=float((before * (1 - after)).sum()),
-        p_value=_swap_p_value(gains // math.gcd(n_first, n_second)),
+        fixed=float(gains[gains > 0].sum() / whole),
+        broken=float(-gains[gains < 0].sum() / whole),
+        p_value=_swap_p_value(gains),
         seeds_p_value=_compare_seeds(
             (~first_right).sum(axis=1).tolist(), (~second_right).sum(axis=1).tolist()
         ),

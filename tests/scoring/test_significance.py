@@ -90,10 +90,11 @@ def test_of_several_networks_images_count_by_the_share_that_gets_them_right() ->
     first = np.array([[0, 1, 0], [1, 1, 0]])
     second = np.array([[0, 0, 0], [0, 0, 0]])
     difference = compare_predictions(labels, first, second)
-    # Over the four pairs of networks: 1, 1, 2 and 2 images fixed, and none broken.
+    # The shares that get them right have grown by a half and by one.
     assert (difference.fixed, difference.broken) == (1.5, 0.0)
     # Two fair coins that are both heads, or both tails.
     assert difference.p_value == pytest.approx(0.5)
+    assert compare_predictions(labels, first, first) == Difference(0.0, 0.0, 1.0, 1.0)
     mixed = compare_predictions(labels, np.array([[0, 1, 0], [1, 1, 0]]), np.array([[0, 0, 1]]))
     # Gains of 1/2 and 1 and a loss of 1: sums at least as far from 0 as the half are all.
     assert (mixed.fixed, mixed.broken) == (1.5, 1.0)
