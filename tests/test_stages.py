@@ -502,6 +502,8 @@ def test_robustness_scores_every_network_under_every_condition(
     assert set(after) - set(before) == {
         "plots/robustness.csv",
         "plots/robustness.png",
+        "figures/robustness.svg",
+        "figures/robustness.pdf",
         "metrics/robustness.json",
     }
     rows = list(csv.DictReader(after["plots/robustness.csv"].decode().splitlines()))
