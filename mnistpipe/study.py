@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from mnistpipe.analysis.params import Analyze
+from mnistpipe.confidence.params import Confidence
 from mnistpipe.data.params import Data, PrepareSplit
 from mnistpipe.files.environment import ROOT
 from mnistpipe.files.sections import PARAMS_FILE, Section, read_sections
@@ -42,6 +43,7 @@ class Params(Section):
     learning_curve: LearningCurve = Field(alias="learning-curve")
     analyze: Analyze
     robustness: Robustness
+    confidence: Confidence
 
     @model_validator(mode="before")
     @classmethod

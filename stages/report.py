@@ -11,9 +11,11 @@ from mnistpipe.files.errors import UserError
 from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.tables import read_table
 from mnistpipe.report.figure import draw_losses
+from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.page import write_report
 from mnistpipe.report.summary import (
     ANALYSIS_KEYS,
+    CONFIDENCE_KEYS,
     CURVE_KEYS,
     ROBUSTNESS_KEYS,
     RUN_KEYS,
@@ -37,7 +39,9 @@ def main() -> None:
         curve=read_json(METRICS / "learning-curve.json", ["points", "other_steps", *CURVE_KEYS]),
         analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
         robustness=robustness,
+        confidence=read_json(METRICS / "confidence.json", CONFIDENCE_KEYS),
     )
+    disputed = read_table(Path("data/disputed-labels.csv"), DISPUTED_COLUMNS)
     dtypes = {"epoch": "int64", "training_loss": "float64", "validation_loss": "float64"}
     numbers_by_stage = accuracies(summary)
     losses = {
@@ -57,6 +61,7 @@ def main() -> None:
         answers,
         {stage: vote for stage, vote in votes.items() if vote},
         robustness["augmentation"],
+        disputed,
     )
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))

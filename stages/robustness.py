@@ -9,15 +9,11 @@ from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor
 
-from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_json
-from mnistpipe.files.errors import UserError
 from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.files.tables import write_table
-from mnistpipe.networks.model_files import read_model
-from mnistpipe.networks.models import Classifier
 from mnistpipe.robustness.figure import draw_robustness
 from mnistpipe.robustness.measure import (
     Condition,
@@ -30,16 +26,17 @@ from mnistpipe.robustness.perturb import perturb
 from mnistpipe.scoring.scores import predict, to_pixels
 from mnistpipe.training.engine import keep_freed_memory
 from mnistpipe.training.plan import PAIRS, SWEEP, PartialData
+from mnistpipe.training.trained import read_networks
 
 
 def main() -> None:
-    """A missing network is an error: they are those of params.yaml, not those on the disk."""
+    """Each network is the one that its stage has saved."""
     section = read_section("robustness", Robustness)
     sweep = read_section(SWEEP, PartialData)
     names = {stage: network for network, pair in PAIRS.items() for stage in pair}
     names |= dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
     split = read_split()
-    networks = {stage: _read(stage, network, split) for stage, network in names.items()}
+    networks = read_networks(names, split, "robustness")
     keep_freed_memory()
 
     def classify(pixels: Float[Tensor, "n 1 28 28"]) -> dict[str, Int64[ndarray, " n"]]:
@@ -69,15 +66,3 @@ def main() -> None:
             "augmentation": compare_pairs(labels, predicted),
         },
     )
-
-
-def _read(stage: str, network: str, split: Split) -> Classifier:
-    path = Path(f"models/{stage}.safetensors")
-    if not path.exists():
-        raise UserError(
-            f"{path} is missing, a network whose robustness is asked for; add it to the deps of "
-            f"robustness in dvc.yaml if it is not there, and run: dvc repro"
-        )
-    # In the memory format of training, which takes half of the time.
-    rebuilt = read_model(path, network, split.title, split.classes)
-    return rebuilt.to(memory_format=torch.channels_last)

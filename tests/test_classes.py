@@ -53,6 +53,7 @@ def write_params(folder: Path) -> None:
     params["partial-data"]["fractions"] = FRACTIONS
     params["partial-data"]["other_steps"]["fractions"] = ["quarter"]
     params["learning-curve"]["bootstrap"] = 100
+    params["confidence"]["bootstrap"] = 100
     params["robustness"] |= {"blur_passes": [0, 1], "turn_degrees": [0, 15]}
     params["analyze"]["perplexity"] = 5.0
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
@@ -87,7 +88,7 @@ def study(
     for name, fraction in FRACTIONS.items():
         copy_run(folder, BEST_STAGE, f"partial-data@{name}", round(fraction * n_train))
     copy_run(folder, BEST_STAGE, "partial-data-steps@quarter", n_train // 4)
-    for stage in ("learning-curve", "robustness", "analyze", "report"):
+    for stage in ("learning-curve", "robustness", "confidence", "analyze", "report"):
         ended = forks.run(folder, stage)
         assert (ended.status, ended.stderr) == (0, "")
     return folder, classes

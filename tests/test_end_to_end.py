@@ -40,7 +40,7 @@ PARAMS = load_params(ROOT / "params.yaml")
 TRAINING = PARAMS.train_stages
 STAGES = [
     *("code", "fetch-data", "prepare-split", *TRAINING),
-    *("learning-curve", "robustness", "analyze", "report"),
+    *("learning-curve", "robustness", "confidence", "analyze", "report"),
 ]
 ERROR_MESSAGE = ("mnistpipe/training/loop.py", "Training needs at", "Training takes at")
 SWEEPS = ("partial-data", "partial-data-steps")
@@ -132,6 +132,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> tuple[Path,
         "data.fallback": "digits",
         "prepare-split.validation_fraction": 0.8,
         "learning-curve.bootstrap": 100,
+        "confidence.bootstrap": 100,
         "robustness.blur_passes": [0, 2],
         "robustness.turn_degrees": [0, 30],
     }
@@ -203,6 +204,7 @@ def test_the_fallback_is_announced_and_named_in_every_product(clone: tuple[Path,
         "metrics/prepare-split.json",
         "metrics/analyze.json",
         "metrics/robustness.json",
+        "metrics/confidence.json",
         "plots/learning-curve.csv",
         "plots/robustness.csv",
         *(f"metrics/{stage}.json" for stage in TRAINING),
@@ -252,7 +254,7 @@ def test_a_stage_is_run_from_nothing_with_what_it_needs(
     printed = run(place, "dvc", "repro", "train-net")
     assert stages_run(printed) == ["code", "fetch-data", "prepare-split", "train-net"]
     products = run(place, "git", "ls-files", "code").split()
-    assert len(products) == 7
+    assert len(products) == 8
     for product in (*products, "metrics/train-net.json", "models/train-net.safetensors"):
         assert (place / product).read_bytes() == (folder / product).read_bytes(), product
 
@@ -266,12 +268,13 @@ def test_every_plot_is_shown_exactly_once(clone: tuple[Path, str]) -> None:
     charts = re.findall(r"vegaEmbed\('#([^']+)'", page)
     tables = [f"plots_{kind}_{stage}_csv" for kind in ("loss", "predictions") for stage in TRAINING]
     others = ["plots_learning-curve_csv", "plots_analyze_confusion_csv", "plots_robustness_csv"]
+    others += [f"plots_confidence_{name}_csv" for name in ("reliability", "risk-coverage")]
     expected = [*tables, *others]
     assert sorted(charts) == sorted(name.replace("@", "_") for name in expected)
     pictures = [Path(source).name for source in re.findall(r'<img src="([^"]+)"', page)]
     names = ["mistakes", "kernels", "confusion", "confusion-normalised", "t-sne", "neighbours"]
     found = sorted(re.sub(r"^.*_(?=[^_]+\.png$)", "", picture) for picture in pictures)
-    names += ["learning-curve", "robustness", "losses"]
+    names += ["learning-curve", "robustness", "calibration", "disputed", "losses"]
     assert found == sorted(f"{name}.png" for name in names)
     assert not re.findall(r"<script[^>]* src=", scripts + page)  # it works offline
 
@@ -281,7 +284,9 @@ def test_two_branches_compare_even_without_the_cache(rerun: Path, tmp_path: Path
     repo = rerun
     run(repo, "git", "checkout", "--quiet", "-b", "longer")
     change_params(repo, {"train-convnet.epochs": 3})
-    assert stages_run(run(repo, "dvc", "repro")) == ["train-convnet", "robustness", "report"]
+    assert stages_run(run(repo, "dvc", "repro")) == [
+        *("train-convnet", "robustness", "confidence", "report")
+    ]
     commit(repo, "train ConvNet for longer")
     longer = read(repo / "metrics/summary.json")
     for place in (repo, tmp_path / "bare"):
@@ -309,17 +314,21 @@ def test_two_branches_compare_even_without_the_cache(rerun: Path, tmp_path: Path
     assert run(repo, "git", "status", "--porcelain") == ""
 
 
-def test_another_fraction_is_three_lines_and_one_network(repo: Path) -> None:
+def test_another_fraction_is_four_lines_and_one_network(repo: Path) -> None:
     """That the stages take it is tested beside them."""
-    for file in ("metrics/partial-data@half.json", "models/partial-data@half.safetensors"):
-        line = f"    - {file}\n"
-        edit(repo, "dvc.yaml", line, line + line.replace("half", "two-fifths"))
-        (repo / file.replace("half", "two-fifths")).touch()  # as its training will
+    new, last = "partial-data@two-fifths", "models/train-net-augmented.safetensors,\n"
+    line = "    - metrics/partial-data@half.json\n"
+    edit(repo, "dvc.yaml", line, line + f"    - metrics/{new}.json\n")
+    path = repo / "dvc.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(last, f"{last}           models/{new}.safetensors,\n"), "utf-8")
+    for file in (f"metrics/{new}.json", f"models/{new}.safetensors"):
+        (repo / file).touch()  # as its training will
     change_params(repo, {"+partial-data.fractions.two-fifths": 0.4})
     lines = run(repo, "git", "diff", "--numstat", "params.yaml", "dvc.yaml").split("\n")[:-1]
-    assert lines == ["2\t0\tdvc.yaml", "1\t0\tparams.yaml"]
+    assert lines == ["3\t0\tdvc.yaml", "1\t0\tparams.yaml"]
     stages = stages_run(run(repo, "dvc", "repro", "--dry"))
-    assert stages == ["partial-data@two-fifths", "learning-curve", "robustness"]
+    assert stages == [new, "learning-curve", "robustness", "confidence"]
 
 
 def test_an_edited_comment_or_docstring_runs_no_stage_but_code(repo: Path) -> None:
@@ -499,7 +508,8 @@ def test_experiments_side_by_side_become_branches_that_merge(
         "git", "merge", "faster", status=1
     )
     printed = do(sys.executable, "-m", "tools", "resolve")
-    assert {*stages_run(printed)} == {"code", "fetch-data", "robustness", "report"}  # none trains
+    none_trains = {"code", "fetch-data", "robustness", "confidence", "report"}
+    assert {*stages_run(printed)} == none_trains
     do("git", "commit", "--quiet", "--no-edit")
     assert "up to date" in do("dvc", "status")
     for network, branch in zip(networks, ("slower", "faster"), strict=True):

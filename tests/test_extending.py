@@ -80,19 +80,19 @@ def test_the_page_is_right(clone: Path) -> None:
     assert "own@wide" in run(clone, sys.executable, "-m", "tools", "plan")
 
     printed = follow(clone, CHAPTER["A new stage"])
-    assert stages_run(printed) == ["code", BEST_STAGE, "calibration"]
-    gap = read(clone / "metrics/calibration.json")["gap"]
-    assert 0 < gap < 1
-    assert f"{gap:.5f}"[:6] in printed  # by `dvc metrics show`
-    table = (clone / "plots/calibration.csv").read_text().splitlines()
-    assert table[0] == "confidence,accuracy"
-    assert 3 < len(table) <= 16
+    assert stages_run(printed) == ["code", BEST_STAGE, "top-k"]
+    accuracy = read(clone / "metrics/top-k.json")["accuracy"]
+    assert f"{accuracy:.5f}"[:5] in printed  # by `dvc metrics show`
+    table = (clone / "plots/top-k.csv").read_text().splitlines()
+    assert table[0] == "guesses,accuracy"
+    first, *_, last = (float(row.split(",")[1]) for row in table[1:])
+    assert 0.5 < first < last == pytest.approx(accuracy)
     run(clone, "ruff", "format", "--check", ".")
     run(clone, "ruff", "check", ".")
 
-    edit(clone, "params.yaml", "  bins: 15 ", "  bins: 1 ")
+    edit(clone, "params.yaml", "  guesses: 3 ", "  guesses: 1 ")
     refused = run(clone, sys.executable, "-m", "tools", "repro", status=1)
-    assert "ERROR: params.yaml: calibration.bins should be" in refused
+    assert "ERROR: params.yaml: top-k.guesses should be" in refused
     assert not stages_run(refused)
 
 
@@ -105,5 +105,5 @@ def test_nothing_but_what_has_to_do_with_it_is_edited() -> None:
         "mnistpipe/networks/models.py",
         "mnistpipe/training/recipe.py",
         "params.yaml",
-        "stages/calibration.py",
+        "stages/top_k.py",
     }

@@ -23,7 +23,7 @@ def test_a_recipe_is_a_whole_study_with_the_same_stages_data_and_questions(path:
     study, recipe = load_params(PARAMS_FILE), load_params(path)
     assert recipe.train_stages == study.train_stages
     assert recipe.partial_data.fractions == study.partial_data.fractions
-    for same in ("prepare_split", "analyze", "robustness"):
+    for same in ("prepare_split", "analyze", "robustness", "confidence"):
         assert getattr(recipe, same) == getattr(study, same)
     for without, with_it in PAIRS.values():
         assert recipe.training_run(without).recipe.views == (Original(name="original"),)

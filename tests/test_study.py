@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mnistpipe import study
 from mnistpipe.analysis.params import Analyze
+from mnistpipe.confidence.params import Confidence
 from mnistpipe.data.params import Data, PrepareSplit
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.sections import Section, read_section
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type[Section]] = {
     "learning-curve": LearningCurve,
     "analyze": Analyze,
     "robustness": Robustness,
+    "confidence": Confidence,
 }
 
 

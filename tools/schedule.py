@@ -49,6 +49,7 @@ class Span:
 ANALYSES = (
     Cost("analyze", 1, 72.0),
     Cost("robustness", 1, 78.0),
+    Cost("confidence", 1, 60.0),
     Cost("learning-curve", 1, 3.0),
 )
 

@@ -16,7 +16,7 @@ from mnistpipe.data.split import Labelled
 from mnistpipe.files.figure_style import (
     CLASS_COLOURS,
     CLASS_MARKERS,
-    INK,
+    LETTER,
     ONE_COLUMN,
     SHARES,
     SIGNED,
@@ -25,9 +25,9 @@ from mnistpipe.files.figure_style import (
     TWO_COLUMNS,
     in_style,
     name_classes,
+    show_image,
 )
 
-_LETTER = 0.0077  # inches that a letter takes, on average, for each point of the font's size
 _FEW = 10  # classes; figures of more take the room that they need
 
 
@@ -41,7 +41,7 @@ def draw_mistakes(
     count = min(count, len(mistakes.indices))
     # Two names that are longer than a digit have a line each.
     between, lines = (", ", 2) if longest <= 2 else ("\n", 3)  # noqa: PLR2004
-    columns = int(TWO_COLUMNS / (SMALL * _LETTER * max(19, len("taken for ") + longest) + 0.06))
+    columns = int(TWO_COLUMNS / (SMALL * LETTER * max(19, len("taken for ") + longest) + 0.06))
     rows = max(1, -(-count // columns))
     side = TWO_COLUMNS / columns
     size = (TWO_COLUMNS, (side + lines * 1.3 * SMALL / 72) * rows + 0.3)
@@ -55,7 +55,7 @@ def draw_mistakes(
     for cell, index, predicted, confidence in zip(
         cells, mistakes.indices[:count], mistakes.predicted, mistakes.confidence, strict=False
     ):
-        _show_image(cell, test.images[index])
+        show_image(cell, test.images[index])
         cell.set_title(
             f"true {names[test.labels[index]]}{between}taken for {names[predicted]}\n"
             f"({_percent(confidence)})",
@@ -93,7 +93,7 @@ def draw_confusion(
     few = len(names) <= _FEW
     cell = 0.31 if few else 0.2  # inches
     side = max(cell * len(names), 2.4)  # with room for the title, and for the scale's name
-    room = (longest - 1) * SMALL * _LETTER  # for names on an axis, beside a digit's
+    room = (longest - 1) * SMALL * LETTER  # for names on an axis, beside a digit's
     is_upright = longest > 2  # noqa: PLR2004
     width, height = 1.15 * side + 0.8 + room, side + 0.8 + room * is_upright
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -149,7 +149,7 @@ def draw_embedding(
     letters = sum(map(len, names))
     side = ONE_COLUMN if has_room else 4 * float(np.clip(np.sqrt(letters / 100), 1, 2.5))
     columns = 0 if has_room else math.ceil(len(names) / (6 * side))  # of a legend, high as the map
-    room = columns * (longest * SMALL * _LETTER + 0.4)
+    room = columns * (longest * SMALL * LETTER + 0.4)
     figure = Figure(figsize=(side + room, side), layout="constrained")
     axes = figure.subplots()
     size = float(np.clip(side**2 * 1500 / len(labels), 1.5, 12))  # few points may be larger
@@ -204,7 +204,7 @@ def draw_neighbours(
     longest = max(map(len, names))
     columns = 1 + neighbours.indices.shape[1]
     between = " " if longest <= 3 else "\n"  # noqa: PLR2004
-    cell_width = max(0.62, 1.2 * SMALL * _LETTER * (longest + len(" (other)")))
+    cell_width = max(0.62, 1.2 * SMALL * LETTER * (longest + len(" (other)")))
     width = max(cell_width * columns, 4.2)  # of the heading, at least
     height = 0.85 * len(queries) + 0.75
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -218,27 +218,19 @@ def draw_neighbours(
     figure.suptitle("\n".join(heading), fontsize="medium")
     grid = figure.subplots(len(queries), columns, squeeze=False)
     for row, query in zip(grid, queries, strict=True):
-        _show_image(row[0], test.images[query], frame="black")
+        show_image(row[0], test.images[query], frame="black")
         title = f"query:{between}{names[test.labels[query]]}"
         row[0].set_title(title, fontsize=SMALL, weight="bold", pad=2)
         for cell, index, distance in zip(
             row[1:], neighbours.indices[query], neighbours.distances[query], strict=True
         ):
             same = test.labels[index] == test.labels[query]
-            _show_image(cell, test.images[index], frame=None if same else TEST_COLOUR)
+            show_image(cell, test.images[index], frame=None if same else TEST_COLOUR)
             mark = "" if same else " (other)"
             cell.set_title(
                 f"{names[test.labels[index]]}{mark}\nat {distance:.2f}", fontsize=SMALL, pad=2
             )
     return figure
-
-
-def _show_image(axes: Axes, image: UInt8[ndarray, "28 28"], frame: ColorType | None = None) -> None:
-    axes.imshow(image, cmap=INK, vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[])
-    axes.set_axis_on()
-    for spine in axes.spines.values():
-        spine.set(edgecolor=frame or "lightgrey", linewidth=1.2 if frame else 0.5)
 
 
 def _percent(probability: float) -> str:

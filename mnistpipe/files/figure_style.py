@@ -8,11 +8,12 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.typing import ColorType
 from numpy import ndarray
 from scipy.optimize import isotonic_regression
 
@@ -56,6 +57,7 @@ TRAINING_COLOUR, TEST_COLOUR = CLASS_COLOURS[9], CLASS_COLOURS[0]
 OTHER_COLOUR = CLASS_COLOURS[1]  # test error of the other series
 # Colour maps: of grey levels as ink, of shares, of what is symmetric about zero, of ordered lines.
 INK, SHARES, SIGNED, ORDERED = "gray_r", "Blues", "PuOr", "viridis"
+LETTER = 0.0077  # inches that a letter takes, on average, for each point of the font's size
 _LONGEST_NAME = 20  # letters
 
 
@@ -119,3 +121,12 @@ def spread(wanted: Float[ndarray, " n"], gap: float) -> Float[ndarray, " n"]:
     settled = isotonic_regression(wanted[order] - below).x
     places[order] = settled.clip(0, max(0, 1 - below[-1])) + below
     return places
+
+
+def show_image(axes: Axes, image: UInt8[ndarray, "28 28"], frame: ColorType | None = None) -> None:
+    """An image as ink, without ticks, in a frame of this colour or in a thin grey one."""
+    axes.imshow(image, cmap=INK, vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    axes.set_axis_on()
+    for spine in axes.spines.values():
+        spine.set(edgecolor=frame or "lightgrey", linewidth=1.2 if frame else 0.5)

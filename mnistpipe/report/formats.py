@@ -51,6 +51,11 @@ def listed(values: Iterable[object]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def in_cell(text: str) -> str:
+    """A name as the cell of a table takes it."""
+    return text.replace("|", r"\|")
+
+
 def one_line(text: str) -> str:
     """A paragraph or an item of a list as one line, wherever the template breaks it."""
     return " ".join(text.split()) + "\n"
@@ -68,6 +73,7 @@ FILTERS = {
         signed,
         p_value,
         listed,
+        in_cell,
         one_line,
     )
 }

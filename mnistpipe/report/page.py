@@ -9,9 +9,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 from mnistpipe.report.augmentation import perturbed_accuracies, robust_by_pair
+from mnistpipe.report.confidence import confidence
 from mnistpipe.report.corrections import corrected_numbers
 from mnistpipe.report.curve import learning_curve
 from mnistpipe.report.formats import FILTERS
@@ -34,6 +36,7 @@ def write_report(
     answers: Mapping[str, Difference],
     votes: Mapping[str, Difference],
     augmentation: Metrics,
+    disputed: pd.DataFrame,
 ) -> str:
     """REPORT.md as text.
 
@@ -44,6 +47,7 @@ def write_report(
         votes: by stage, where it has several seeds, what their committee changes.
         augmentation: from the metrics of robustness: by network, perturbation and strength, what
             augmentation changes on the same images.
+        disputed: the images whose labels the networks dispute, with `DISPUTED_COLUMNS`.
 
     """
     results = _results(summary)
@@ -58,6 +62,7 @@ def write_report(
         committees=gather_committees(summary, votes),
         perturbed=perturbed_accuracies(summary["robustness"]),
         robust=robust_by_pair(summary["robustness"], augmentation),
+        confidence=confidence(summary["confidence"], disputed),
         curve=learning_curve(summary, comparable=is_mnist),
         spike=find_spike(blur_losses) if is_mnist else None,
         corrected=corrected_numbers(summary) if is_mnist else None,

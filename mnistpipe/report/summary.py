@@ -9,6 +9,7 @@ Metrics = Mapping[str, Any]
 MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
 # What the summary takes of each run's metrics.
 ROBUSTNESS_KEYS = ("accuracy", "augmentation")
+CONFIDENCE_KEYS = ("bins", "calibration", "disputed")
 ANALYSIS_KEYS = ("confusion_diagonal", "mistakes", "neighbours", "classes")
 RUN_KEYS = (
     "examples",
@@ -29,6 +30,7 @@ def summarise(
     curve: Metrics,
     analysis: Metrics,
     robustness: Metrics,
+    confidence: Metrics,
 ) -> dict[str, Any]:
     """All metrics in one tree, nested by stage.
 
@@ -38,6 +40,7 @@ def summarise(
         curve: of learning-curve, with those of both sweeps over parts of the data.
         analysis: of analyze.
         robustness: of robustness; of it, the accuracies.
+        confidence: of confidence; reviewers are in it on MNIST alone.
 
     """
     return {
@@ -50,6 +53,7 @@ def summarise(
         "learning-curve": {key: curve[key] for key in CURVE_KEYS},
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
         "robustness": robustness["accuracy"],
+        "confidence": {key: value for key, value in confidence.items() if key != "dataset"},
     }
 
 

@@ -1,11 +1,15 @@
 """A study's metrics, made up, and what the tests of the report read from its tables."""
 
+import re
 from statistics import fmean, stdev
 from typing import Any
 
+import pandas as pd
+
 from mnistpipe.learning_curve.points import TARGETS
+from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.page import write_report
-from mnistpipe.report.summary import summarise
+from mnistpipe.report.summary import MNIST, summarise
 from mnistpipe.scoring.significance import Difference
 
 DIGITS = "scikit-learn digits (not MNIST)"
@@ -93,6 +97,64 @@ def robustness_metrics() -> dict[str, Any]:
     }
 
 
+def confidence_metrics(dataset: str) -> dict[str, Any]:
+    """As the stage writes them: one network too sure, one not sure enough, one neither."""
+
+    def network(accuracy: float, gap: float, errors: int) -> dict[str, Any]:
+        return {
+            "accuracy": accuracy,
+            "confidence": accuracy + gap,
+            "gap": {"value": gap, "low": gap - 0.002, "high": gap + 0.002},
+            "error": {"value": 0.0123, "low": 0.0101, "high": 0.0145},
+            "by_chance": 0.0042,
+            "risk": {
+                "coverage-99": {"errors": 5 * errors, "count": 9_900},
+                "coverage-90": {"errors": errors, "count": 9_000},
+            },
+        }
+
+    reviewers = {
+        "reviewed": 100,
+        "rejected": 15,
+        "relabelled": 10,
+        "disputed_and_rejected": 12,
+        "disputed_and_kept": 52,
+        "disputed_and_relabelled_alike": 7,
+        "mistakes_and_rejected": 13,
+    }
+    return {
+        "dataset": "is said once, for all",
+        "bins": 15,
+        "calibration": {
+            "train-net": network(0.98, 0.001, 30),
+            "train-net-augmented": network(0.993, 0.0035, 7),
+            "partial-data@half": network(0.97, -0.02, 60),
+        },
+        "disputed": {
+            part: {"images": images, "judged": judged, "disputed": 23, "unanimous": 4}
+            for part, images, judged in (
+                ("test", 10_000, 10_000),
+                ("validation", 9_000, 9_000),
+                ("train", 51_000, 47_815),
+            )
+        },
+        **({"reviewers": reviewers} if dataset == MNIST else {}),
+    }
+
+
+def disputed_labels() -> pd.DataFrame:
+    """As the stage writes them: sets one after the other."""
+    rows = [
+        ("test", 947, "0", "Ankle boot", 3, 3, 0.3),
+        ("test", 3520, "0", "Ankle boot", 2, 3, 0.0013),
+        ("test", 5, "a|b", "0", 2, 3, 0.02),
+        ("test", 247, "0", "a|b", 2, 3, 0.03),
+        ("validation", 59_000, "0", "a|b", 3, 3, 0.25),
+        ("train", 12, "Ankle boot", "0", 1, 1, 0.01),
+    ]
+    return pd.DataFrame(rows, columns=[*DISPUTED_COLUMNS])
+
+
 def summary_of(dataset: str) -> dict[str, Any]:
     return summarise(
         sizes={
@@ -132,11 +194,12 @@ def summary_of(dataset: str) -> dict[str, Any]:
             },
         },
         robustness=robustness_metrics(),
+        confidence=confidence_metrics(dataset),
     )
 
 
 def cells_of(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split("|")]
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
 
 
 def row_of(table: str, word: str) -> list[str]:
@@ -152,6 +215,7 @@ def report_of(
     augmentation: dict[str, Any] | None = None,
     answers: dict[str, Difference] | None = None,
     votes: dict[str, Difference] | None = None,
+    disputed: pd.DataFrame | None = None,
 ) -> str:
     """The report of the study above, or of what a test makes of it."""
     return write_report(
@@ -160,4 +224,5 @@ def report_of(
         ANSWERS | (answers or {}),
         votes or {},
         augmentation or robustness_metrics()["augmentation"],
+        disputed_labels() if disputed is None else disputed,
     )

@@ -17,6 +17,7 @@ def test_the_summary_is_a_tree_of_all_stages() -> None:
         "learning-curve",
         "analyze",
         "robustness",
+        "confidence",
     ]
     assert summary["data"]["distinct"] == 50_999
     assert list(summary["partial-data"]) == ["half", "sixteenth"]  # the full data has its stage

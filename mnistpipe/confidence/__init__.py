@@ -1,0 +1,1 @@
+"""How sure the networks are: of their own answers, and of the labels."""

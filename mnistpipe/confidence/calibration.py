@@ -1,0 +1,160 @@
+"""Is a network as sure as it is right? Calibration, and risk against coverage.
+
+A network's confidence in an answer is the probability that it gives to the class that it says.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64
+from numpy import ndarray
+from scipy.special import softmax
+
+from mnistpipe.scoring.significance import LEVEL
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network says of each image of a set.
+
+    Attributes:
+        predicted: the most probable class.
+        confidence: its probability.
+        right: whether it is the label.
+
+    """
+
+    predicted: Int64[ndarray, " n"]
+    confidence: Float[ndarray, " n"]
+    right: Bool[ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How confidence and accuracy go together over a set.
+
+    Attributes:
+        gap: mean confidence minus accuracy: above 0 the network is too sure.
+        error: the expected calibration error.
+        by_chance: which error a perfectly calibrated network, as confident as this one, stays below
+            on 95 % of such sets.
+
+    """
+
+    gap: Interval
+    error: Interval
+    by_chance: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The answers by confidence: those of a bin have confidences between two neighbouring edges.
+
+    Attributes:
+        confidence: mean of each bin; NaN where there is no answer.
+        right: number of right answers.
+        count: number of answers.
+
+    """
+
+    confidence: Float[ndarray, " b"]
+    right: Int64[ndarray, " b"]
+    count: Int64[ndarray, " b"]
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """What a threshold on the confidence lets through, from the strictest one to none.
+
+    Attributes:
+        answers: how many are at least as confident as the threshold.
+        errors: how many of these are wrong.
+        total: number of all answers.
+
+    """
+
+    answers: Int64[ndarray, " t"]
+    errors: Int64[ndarray, " t"]
+    total: int
+
+    def at(self, coverage: float) -> tuple[int, int]:
+        """Errors and answers under the strictest threshold that lets this share through."""
+        place = int(np.searchsorted(self.answers, coverage * self.total - 1e-9))
+        return int(self.errors[place]), int(self.answers[place])
+
+
+def read_answers(logits: Float[ndarray, "n c"], labels: Int64[ndarray, " n"]) -> Answers:
+    """From a network's logits."""
+    probabilities = softmax(logits.astype(np.float64), axis=1)
+    predicted = logits.argmax(axis=1)
+    return Answers(predicted, probabilities.max(axis=1), predicted == labels)
+
+
+def calibrate(answers: Answers, bins: int, replicates: int, seed: int) -> Calibration:
+    """The expected calibration error (Naeini et al. 2015, Guo et al. 2017), with its interval.
+
+    The answers are sorted into bins of equal width by their confidence; the error is the mean of
+    the bins' distances between mean confidence and accuracy, weighted by their answers.
+
+    Chance alone takes that mean above 0, and a sample drawn from the answers further still, so that
+    the bootstrap's percentiles would often lie above the error itself. The interval is the basic
+    one, which mirrors them; and it begins at 0 where the error is not above `by_chance`, that is
+    where perfect calibration cannot be ruled out (Bröcker and Smith 2007).
+    """
+    places = _bins_of(answers.confidence, bins)
+    gaps = answers.confidence - answers.right
+    generator = np.random.default_rng(seed)
+    count = len(gaps)
+    errors, means, perfect = np.empty((3, replicates))
+    for number in range(replicates):
+        drawn = generator.integers(count, size=count)
+        errors[number] = _mean_distance(gaps[drawn], places[drawn])
+        means[number] = gaps[drawn].mean()
+        right = generator.random(count) < answers.confidence
+        perfect[number] = _mean_distance(answers.confidence - right, places)
+    error = _mean_distance(gaps, places)
+    ends = (LEVEL / 2, 1 - LEVEL / 2)
+    by_chance = float(np.quantile(perfect, 1 - LEVEL))
+    low, high = (max(2 * error - float(end), 0) for end in np.quantile(errors, ends)[::-1])
+    return Calibration(
+        gap=Interval(float(gaps.mean()), *map(float, np.quantile(means, ends))),
+        error=Interval(error, low if error > by_chance else 0.0, high),
+        by_chance=by_chance,
+    )
+
+
+def reliability(answers: Answers, bins: int) -> Reliability:
+    """What a reliability diagram shows."""
+    places = _bins_of(answers.confidence, bins)
+    count = np.bincount(places, minlength=bins)
+    right = np.bincount(places[answers.right], minlength=bins)
+    total = np.bincount(places, answers.confidence, minlength=bins)
+    mean = np.divide(total, count, out=np.full(bins, np.nan), where=count > 0)
+    return Reliability(mean, right, count)
+
+
+def risk_coverage(answers: Answers) -> RiskCoverage:
+    """Risk against coverage (El-Yaniv and Wiener 2010); no threshold parts equal confidences."""
+    order = np.argsort(-answers.confidence, kind="stable")
+    last = np.flatnonzero(np.diff(answers.confidence[order], append=-1.0))  # of equal ones
+    errors = np.cumsum(~answers.right[order])
+    return RiskCoverage(last + 1, errors[last], len(order))
+
+
+def _bins_of(confidence: Float[ndarray, " n"], bins: int) -> Int64[ndarray, " n"]:
+    """The numbers of the bins of equal width from 0 to 1."""
+    places: Int64[ndarray, " n"] = np.minimum(confidence * bins, bins - 1).astype(np.int64)
+    return places
+
+
+def _mean_distance(gaps: Float[ndarray, " n"], places: Int64[ndarray, " n"]) -> float:
+    return float(np.abs(np.bincount(places, gaps)).sum() / len(gaps))

@@ -1,0 +1,92 @@
+import re
+
+import pytest
+
+from mnistpipe.report.confidence import confidence
+from mnistpipe.report.summary import MNIST
+from tests.report.example import (
+    DIGITS,
+    NO_SPIKE,
+    confidence_metrics,
+    disputed_labels,
+    report_of,
+    row_of,
+)
+
+
+def section_of(report: str, heading: str) -> str:
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)^## ", report, re.DOTALL | re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def sureness(dataset: str) -> str:
+    return section_of(report_of(dataset, NO_SPIKE), "Is it sure when it is right?")
+
+
+def dispute(dataset: str) -> str:
+    return section_of(report_of(dataset, NO_SPIKE), "Which labels are disputed?")
+
+
+def test_a_network_is_called_too_sure_where_the_interval_says_so() -> None:
+    calibration = sureness(MNIST).split("risk against coverage")[0]
+    verdicts = {stage: row_of(calibration, f"`{stage}`")[3] for stage in VERDICTS}
+    assert verdicts == VERDICTS
+
+
+VERDICTS = {
+    "train-net": "within noise",
+    "train-net-augmented": "too sure",
+    "partial-data@half": "not sure enough",
+}
+
+
+def test_the_calibration_error_stands_with_its_interval_and_that_of_chance() -> None:
+    row = row_of(sureness(MNIST).split("risk against coverage")[0], "`train-net-augmented`")
+    assert row[1:3] == ["99.30%", "99.65%"]
+    assert row[4:] == ["1.23%", "1.01% to 1.45%", "0.42%"]
+
+
+def test_the_error_of_the_most_confident_stands_beside_that_of_all() -> None:
+    report = sureness(MNIST)
+    risks = report.split("risk against coverage")[1]
+    assert row_of(risks, "`partial-data@half`")[1:] == ["3.00%", "3.03%", "0.67%"]
+    assert (
+        "`train-net-augmented` is most confident 7 are wrong, 0.08% (95 % interval 0.04%" in report
+    )
+
+
+def test_the_images_with_the_least_probable_labels_stand_first() -> None:
+    found = confidence(confidence_metrics(MNIST), disputed_labels())
+    assert [each.image for each in found.test] == [3520, 5, 247, 947]
+    assert [(each.part, each.image) for each in found.others] == [
+        ("train", 12),
+        ("validation", 59_000),
+    ]
+
+
+def test_reviewers_stand_beside_the_images_that_they_saw() -> None:
+    report = dispute(MNIST)
+    said = {image: row_of(report, f"| {image} |")[-1] for image in (3520, 947, 247, 5)}
+    assert said == {3520: "rejected it", 947: "said 9", 247: "kept it", 5: "were not asked"}
+    assert "The networks dispute 12 of these 15, and 52 of the 85 whose label" in report
+
+
+def test_reviewers_are_not_mentioned_of_another_data_set() -> None:
+    """The summary has no numbers of theirs there, and the images' numbers mean others."""
+    report = dispute(DIGITS)
+    for word in ("reviewer", "kept it", "rejected it", "label-errors"):
+        assert word not in report
+    assert row_of(report, "| 947 |") == ["947", "`0`", "`Ankle boot`: 3 of 3", "0.3"]
+
+
+def test_a_bar_in_a_name_does_not_part_a_cell() -> None:
+    assert r"| 5 | `a\|b` | `0`: 2 of 3 | 0.02 |" in dispute(DIGITS)
+
+
+@pytest.mark.parametrize("dataset", [MNIST, DIGITS])
+def test_without_a_disputed_image_there_is_no_table_of_them(dataset: str) -> None:
+    report = report_of(dataset, NO_SPIKE, disputed=disputed_labels().iloc[:0])
+    assert "Disputed test images" not in report
+    assert "Training and validation images likewise" not in report
+    assert "\n\n\n" not in report
