@@ -38,7 +38,7 @@ from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.scores import predict
 from mnistpipe.training.engine import keep_freed_memory
-from mnistpipe.training.plan import BEST_STAGE, PAIRS, SWEEP, PartialData
+from mnistpipe.training.plan import BEST_STAGE, PAIRS, SWEEP, PartialData, read_training_run
 from mnistpipe.training.trained import read_networks
 
 PLOTS = Path("plots/confidence")
@@ -69,10 +69,8 @@ def main() -> None:
     """Each network is the one that its stage has saved, and judges what it was not trained on."""
     section = read_section("confidence", Confidence)
     sweep = read_section(SWEEP, PartialData)
-    seed = sweep.seeds[0]  # of the networks that are saved
-    parts = {stage: name for name, stage in (*sweep.stages.items(), *sweep.steps_stages.items())}
     names = {stage: network for network, pair in PAIRS.items() for stage in pair}
-    names |= dict.fromkeys(parts, "net")
+    names |= dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
     split = read_split()
     dataset, classes, test = split.title, split.classes, split.test
     sets = {"test": test, "validation": split.validation, "train": split.train}
@@ -84,16 +82,9 @@ def main() -> None:
     networks = read_networks(names, split, "confidence")
     keep_freed_memory()
 
-    def unseen(part: str, stage: str) -> Bool[ndarray, " n"]:
-        if part != "train":
-            return np.ones(len(sets[part]), dtype=bool)
-        if stage not in parts:  # it was trained on all of them
-            return np.zeros(len(split.train), dtype=bool)
-        key = f"{SWEEP}.fractions.{parts[stage]}"
-        return held_out(split, sweep.fractions[parts[stage]], seed, key)
-
+    unseen = {stage: held_out(split, read_training_run(stage)) for stage in names}
     judged = {
-        part: _judge(examples, {stage: unseen(part, stage) for stage in names}, networks)
+        part: _judge(examples, {stage: own[part] for stage, own in unseen.items()}, networks)
         for part, examples in sets.items()
     }
     on_test = judged["test"]

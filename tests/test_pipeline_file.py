@@ -180,15 +180,7 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
             "robustness",
             ["robustness", "partial-data.fractions", "partial-data.other_steps.fractions"],
         ),
-        (
-            "confidence",
-            [
-                "confidence",
-                "partial-data.fractions",
-                "partial-data.other_steps.fractions",
-                "partial-data.seeds",
-            ],
-        ),
+        ("confidence", ["confidence", *TRAIN_STAGES, SWEEP]),
         ("report", []),
     ],
 )
@@ -239,14 +231,13 @@ def test_a_script_reads_no_other_sections(
             {"stages", "steps_stages", "recipe.min_steps", "other_steps.as_half"},
         ),
         ("robustness", {"stages", "steps_stages"}),
-        ("confidence", {"stages", "steps_stages", "seeds", "fractions"}),
     ],
 )
 def test_of_the_sweeps_section_others_take_what_dvc_knows_of(script: str, taken: set[str]) -> None:
     """Its stages follow from its fractions and those of `other_steps`."""
     source = (ROOT / "stages" / f"{script}.py").read_text(encoding="utf-8")
     assert "sweep = read_section(SWEEP, PartialData)\n" in source
-    assert set(re.findall(r"\bsweep\.(\w+(?:\.(?!values|items)\w+)?)", source)) == taken
+    assert set(re.findall(r"\bsweep\.(\w+(?:\.(?!values)\w+)?)", source)) == taken
     assert len(re.findall(r"\bsweep\b(?!\.)", source)) == 1  # it is not handed on as a whole
 
 

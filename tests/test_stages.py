@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from mnistpipe.data.datasets import load_digits
-from mnistpipe.data.split import Labelled, Split, split_dataset
+from mnistpipe.data.split import Labelled, Split, nested_subset, split_dataset
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.slots import N_SLOTS, Turn
@@ -547,6 +547,44 @@ def test_robustness_is_what_the_library_says_of_the_test_images(
     assert accuracies[0] == pytest.approx(1 - errors["blur", 3] / 50)
     gain = (compared["fixed"] - compared["broken"]) / 50
     assert gain == pytest.approx(accuracies[1] - accuracies[0])
+
+
+def test_confidence_is_told_of_every_network_by_what_it_was_not_trained_on(
+    forks: Forks, folder: Path, small: Split
+) -> None:
+    networks = write_networks(folder, small.title)
+    params = write_params(folder)
+    params["confidence"]["bootstrap"] = 100
+    params["train-net"]["validation_too"] = True
+    rewrite(folder, params)
+    before = contents(folder)
+    ended = forks.run(folder, "confidence")
+    assert (ended.status, ended.stderr) == (0, "")
+    after = contents(folder)
+    names = ("reliability.csv", "risk-coverage.csv", "calibration.png", "disputed.png")
+    assert set(after) - set(before) == {
+        "data/disputed-labels.csv",
+        "metrics/confidence.json",
+        *(f"plots/confidence/{name}" for name in names),
+    }
+    metrics = json.loads(after["metrics/confidence.json"])
+    assert metrics["dataset"] == small.title
+    assert set(metrics["calibration"]) == set(networks)
+    assert "reviewers" not in metrics  # they saw other images
+    assert metrics["disputed"]["test"]["judged"] == 50
+    assert metrics["disputed"]["validation"]["judged"] == 30
+    smallest = len(nested_subset(small.train.labels, TEN, 0.0625, 1, "sixteenth"))
+    assert metrics["disputed"]["train"]["judged"] == 170 - smallest
+    rows = list(csv.DictReader(after["data/disputed-labels.csv"].decode().splitlines()))
+    assert {row["set"] for row in rows} == {"test", "validation", "train"}  # they are not trained
+    for row in rows:
+        judges = {stage for stage in networks if row[stage]}
+        assert len(judges) == int(row["judges"])
+        assert sum(row[stage] == row["says"] for stage in judges) == int(row["votes"])
+        assert judges.isdisjoint(TRAIN_STAGES) or row["set"] != "train"
+        assert ("train-net" in judges) == (row["set"] == "test")
+    forks.run(folder, "confidence")
+    assert contents(folder) == after  # byte for byte
 
 
 def test_another_fraction_is_another_network_and_another_point(

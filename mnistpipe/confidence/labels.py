@@ -10,6 +10,7 @@ from numpy import ndarray
 from scipy.special import softmax
 
 from mnistpipe.data.split import Split, nested_subset
+from mnistpipe.training.plan import TrainingRun
 
 UNSEEN = -1  # in the place of a class
 
@@ -56,14 +57,17 @@ class Disputed:
     label_probability: Float[ndarray, " d"]
 
 
-def held_out(split: Split, fraction: float, seed: int, parameter: str) -> Bool[ndarray, " n"]:
-    """Which training images a network of this fraction and seed was not trained on.
-
-    A smaller fraction's are all of a larger one's, and more; `parameter` says the fraction.
-    """
-    seen = nested_subset(split.train.labels, split.classes, fraction, seed, parameter)
-    unseen = np.ones(len(split.train), dtype=bool)
-    unseen[seen] = False
+def held_out(split: Split, run: TrainingRun) -> dict[str, Bool[ndarray, " n"]]:
+    """Of each set, which images the network that a run has saved, its first, was not trained on."""
+    seen = nested_subset(
+        split.train.labels, split.classes, run.fraction, run.seeds[0], run.fraction_key
+    )
+    unseen = {
+        "test": np.ones(len(split.test), dtype=bool),
+        "validation": np.full(len(split.validation), not run.recipe.validation_too),
+        "train": np.ones(len(split.train), dtype=bool),
+    }
+    unseen["train"][seen] = False
     return unseen
 
 

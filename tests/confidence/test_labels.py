@@ -14,7 +14,7 @@ from mnistpipe.confidence.labels import (
 )
 from mnistpipe.data.split import Labelled, Split
 from mnistpipe.files.sections import read_section
-from mnistpipe.training.plan import BEST_STAGE, SWEEP, PartialData
+from mnistpipe.training.plan import BEST_STAGE, SWEEP, PartialData, TrainingRun
 from mnistpipe.training.recipe import TrainSection
 from mnistpipe.training.trials import Trial
 from tests.conftest import PARAMS_FILE
@@ -23,42 +23,64 @@ KEY = "partial-data.fractions.half"
 
 
 def split_of(n: int = 400, seed: int = 3) -> Split:
-    """Each training image's first two pixels are its own number."""
-    labels = np.random.default_rng(seed).integers(0, 3, n)
-    images = np.zeros((n, 28, 28), dtype=np.uint8)
-    images[:, 0, 0], images[:, 0, 1] = np.arange(n) // 256, np.arange(n) % 256
-    part = Labelled(images, labels)
-    other = Labelled(images[:5], labels[:5])
-    return Split("toy", ("a", "b", "c"), part, other, other, np.arange(n), np.arange(n, n + 5))
+    """Each image's first two pixels are its own number: training, validation, test."""
+    labels = np.random.default_rng(seed).integers(0, 3, n + 10)
+    images = np.zeros((n + 10, 28, 28), dtype=np.uint8)
+    images[:, 0, 0], images[:, 0, 1] = np.divmod(np.arange(n + 10), 256)
+    train, validation, test = (
+        Labelled(images[part], labels[part])
+        for part in (slice(n), slice(n, n + 5), slice(n + 5, n + 10))
+    )
+    indices = np.arange(n), np.arange(n, n + 5)
+    return Split("toy", ("a", "b", "c"), train, validation, test, *indices)
 
 
-def numbers_of(examples: Labelled) -> set[int]:
+def numbers_of(examples: Labelled) -> list[int]:
     high, low = examples.images[:, 0, :2].astype(int).T
-    return {*(256 * high + low).tolist()}
+    numbers: list[int] = (256 * high + low).tolist()
+    return numbers
+
+
+def run_of(fraction: float, seed: int = 1, *, validation_too: bool = False) -> TrainingRun:
+    section = read_section(BEST_STAGE, TrainSection, PARAMS_FILE)
+    recipe = section.model_copy(update={"validation_too": validation_too})
+    return TrainingRun(recipe, (seed, seed + 1), fraction, KEY, steps_of=None)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("fraction", [0.5, 0.25, 0.0625])
-def test_held_out_is_exactly_what_training_leaves_out(fraction: float, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("fraction", "validation_too"),
+    [(1.0, True), (1.0, False), (0.5, False), (0.25, False), (0.0625, False)],
+)
+def test_held_out_is_exactly_what_training_leaves_out(
+    fraction: float,
+    seed: int,
+    validation_too: bool,  # noqa: FBT001 (parametrized)
+) -> None:
     """By the choice of the trial itself; else a network would judge what it was taught."""
     split = split_of()
-    recipe = read_section(BEST_STAGE, TrainSection, PARAMS_FILE)
-    trial = Trial("toy", recipe, seed, fraction, KEY, n_threads=1, bar=False)
-    unseen = held_out(split, fraction, seed, KEY)
-    trained_on = numbers_of(trial.choose(split))
+    run = run_of(fraction, seed, validation_too=validation_too)
+    trial = Trial("toy", run.recipe, seed, fraction, KEY, n_threads=1, bar=False)
+    unseen = held_out(split, run)
+    trained_on = {*numbers_of(trial.choose(split))}
+    judged = {
+        number
+        for part, own in unseen.items()
+        for number, is_unseen in zip(numbers_of(getattr(split, part)), own, strict=True)
+        if is_unseen
+    }
     assert trained_on
-    assert {*np.flatnonzero(unseen).tolist()} == {*range(400)} - trained_on
+    assert judged.isdisjoint(trained_on)
+    assert judged | trained_on == {*range(410)}
 
 
 def test_the_seed_decides_what_is_held_out() -> None:
-    split = split_of()
-    one, other = (held_out(split, 0.5, seed, KEY) for seed in (1, 2))
+    one, other = (held_out(split_of(), run_of(0.5, seed))["train"] for seed in (1, 2))
     assert (one != other).any()
 
 
 def test_what_a_larger_part_leaves_out_a_smaller_one_does_as_well() -> None:
-    split = split_of()
-    half, quarter = (held_out(split, fraction, 1, KEY) for fraction in (0.5, 0.25))
+    half, quarter = (held_out(split_of(), run_of(fraction))["train"] for fraction in (0.5, 0.25))
     assert (quarter | ~half).all()
     assert quarter.sum() > half.sum()
 
@@ -150,6 +172,7 @@ def test_the_study_judges_nine_tenths_of_its_training_images() -> None:
     sweep = read_section(SWEEP, PartialData, PARAMS_FILE)
     split = split_of(1600)
     unseen = [
-        held_out(split, fraction, sweep.seeds[0], KEY) for fraction in sweep.fractions.values()
+        held_out(split, run_of(fraction, sweep.seeds[0]))["train"]
+        for fraction in sweep.fractions.values()
     ]
     assert np.any(unseen, axis=0).mean() == pytest.approx(1 - 1 / 16, abs=0.002)
