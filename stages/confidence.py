@@ -71,6 +71,7 @@ def main() -> None:
     sweep = read_section(SWEEP, PartialData)
     names = {stage: network for network, pair in PAIRS.items() for stage in pair}
     names |= dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
+    runs = {stage: read_training_run(stage) for stage in names}
     split = read_split()
     dataset, classes, test = split.title, split.classes, split.test
     sets = {"test": test, "validation": split.validation, "train": split.train}
@@ -82,7 +83,7 @@ def main() -> None:
     networks = read_networks(names, split, "confidence")
     keep_freed_memory()
 
-    unseen = {stage: held_out(split, read_training_run(stage)) for stage in names}
+    unseen = {stage: held_out(split, run) for stage, run in runs.items()}
     judged = {
         part: _judge(examples, {stage: own[part] for stage, own in unseen.items()}, networks)
         for part, examples in sets.items()
