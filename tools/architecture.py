@@ -21,8 +21,13 @@ from mnistpipe.files.figure_style import OTHER_COLOUR, TRAINING_COLOUR
 LIBRARY, PROGRAMS = "mnistpipe", ("stages", "tools")
 PICTURE = Path("docs/architecture.png")
 ARROWS_KEY = "Description"  # the PNG's text that names the arrows, for a test to read
-CENTRES = {1: (0.5,), 2: (0.15, 0.85), 3: (0.15, 0.5, 0.85)}  # of the boxes of a row
-WIDTH, HEIGHT = 0.27, 0.66  # of a box, in figure widths and in rows
+CENTRES = {  # of the boxes of a row
+    1: (0.5,),
+    2: (0.12, 0.88),
+    3: (0.12, 0.5, 0.88),
+    4: (0.12, 0.373, 0.627, 0.88),
+}
+WIDTH, HEIGHT = 0.235, 0.66  # of a box, in figure widths and in rows
 
 Arrows = dict[str, list[str]]
 
@@ -79,7 +84,7 @@ def without_detours(arrows: Arrows) -> Arrows:
 
 def draw(layers: list[list[str]], modules: dict[str, list[str]], arrows: Arrows) -> Figure:
     """A box for each wing with its modules in it, the layers from top to bottom."""
-    figure = Figure(figsize=(9.5, 1.4 * len(layers) + 0.5), layout="constrained")
+    figure = Figure(figsize=(11, 1.3 * len(layers) + 0.5), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(len(layers) - 0.45, -0.75))
