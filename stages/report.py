@@ -10,8 +10,8 @@ from mnistpipe.files.artifacts import read_json, write_bytes, write_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.tables import read_table
-from mnistpipe.report.figure import draw_losses
 from mnistpipe.report.confidence import DISPUTED_COLUMNS
+from mnistpipe.report.figure import draw_losses
 from mnistpipe.report.page import write_report
 from mnistpipe.report.summary import (
     ANALYSIS_KEYS,

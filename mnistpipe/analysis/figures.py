@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Int64, UInt8
-from matplotlib.axes import Axes
+from jaxtyping import Float, Int, Int64
 from matplotlib.figure import Figure
-from matplotlib.typing import ColorType
 from numpy import ndarray
 
 from mnistpipe.analysis.features import Mistakes, Neighbours

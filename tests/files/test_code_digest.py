@@ -14,7 +14,7 @@ from mnistpipe.files.strip_prose import strip_prose
 from tests.conftest import ROOT
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
-DRAWING = {"analyze", "learning_curve", "robustness"}
+DRAWING = {"analyze", "confidence", "learning_curve", "report", "robustness"}
 
 # What each script has really imported, each in a process of its own; what they share is there.
 IMPORT_EACH = """
