@@ -181,7 +181,17 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
             ["robustness", "partial-data.fractions", "partial-data.other_steps.fractions"],
         ),
         ("confidence", ["confidence", *TRAIN_STAGES, SWEEP]),
-        ("report", []),
+        (
+            "report",
+            [
+                "prepare-split",
+                *TRAIN_STAGES,
+                "partial-data",
+                "learning-curve",
+                "robustness",
+                "analyze",
+            ],
+        ),
     ],
 )
 def test_params_are_the_sections_that_the_stage_reads(name: str, params: list[str]) -> None:
