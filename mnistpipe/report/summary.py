@@ -27,6 +27,7 @@ def summarise(
     sizes: Metrics,
     runs: Mapping[str, Metrics],
     curve: Metrics,
+    dense: Metrics,
     analysis: Metrics,
     robustness: Metrics,
 ) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def summarise(
         sizes: of prepare-split: the data set's title and the sizes of its parts.
         runs: of each train stage, by its name.
         curve: of learning-curve, with those of both sweeps over parts of the data.
+        dense: of dense-curve; left out if no size was trained.
         analysis: of analyze.
         robustness: of robustness; of it, the accuracies.
 
@@ -48,6 +50,7 @@ def summarise(
         },
         "partial-data-steps": {name: _select(run) for name, run in curve["other_steps"].items()},
         "learning-curve": {key: curve[key] for key in CURVE_KEYS},
+        **({"dense-curve": dict(dense)} if dense["points"] else {}),
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
         "robustness": robustness["accuracy"],
     }
