@@ -18,6 +18,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 DRAWING = {
     "analyze": "analysis",
     "confidence": "confidence",
+    "dense_curve": "learning_curve",
     "learning_curve": "learning_curve",
     "report": "page|report",
     "robustness": "robustness",
