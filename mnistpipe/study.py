@@ -15,7 +15,7 @@ from mnistpipe.confidence.params import Confidence
 from mnistpipe.data.params import Data, PrepareSplit
 from mnistpipe.files.environment import ROOT
 from mnistpipe.files.sections import PARAMS_FILE, Section, read_sections
-from mnistpipe.learning_curve.params import LearningCurve
+from mnistpipe.learning_curve.params import DenseCurve, LearningCurve
 from mnistpipe.robustness.params import Robustness
 from mnistpipe.training.plan import (
     OWN,
@@ -40,6 +40,7 @@ class Params(Section):
     train_net_augmented: TrainSection = Field(alias="train-net-augmented")
     partial_data: PartialData = Field(alias="partial-data")
     own: Own
+    dense_curve: DenseCurve = Field(alias="dense-curve")
     learning_curve: LearningCurve = Field(alias="learning-curve")
     analyze: Analyze
     robustness: Robustness

@@ -37,6 +37,7 @@ def main() -> None:
         sizes=read_json(METRICS / "prepare-split.json"),
         runs=runs,
         curve=read_json(METRICS / "learning-curve.json", ["points", "other_steps", *CURVE_KEYS]),
+        dense=read_json(METRICS / "dense-curve.json", ["points"]),
         analysis=read_json(METRICS / "analyze.json", ANALYSIS_KEYS),
         robustness=robustness,
         confidence=read_json(METRICS / "confidence.json", CONFIDENCE_KEYS),

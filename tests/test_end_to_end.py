@@ -40,7 +40,7 @@ PARAMS = load_params(ROOT / "params.yaml")
 TRAINING = PARAMS.train_stages
 STAGES = [
     *("code", "fetch-data", "prepare-split", *TRAINING),
-    *("learning-curve", "robustness", "confidence", "analyze", "report"),
+    *("dense-curve", "learning-curve", "robustness", "confidence", "analyze", "report"),
 ]
 ERROR_MESSAGE = ("mnistpipe/training/loop.py", "Training needs at", "Training takes at")
 SWEEPS = ("partial-data", "partial-data-steps")
@@ -274,7 +274,7 @@ def test_every_plot_is_shown_exactly_once(clone: tuple[Path, str]) -> None:
     pictures = [Path(source).name for source in re.findall(r'<img src="([^"]+)"', page)]
     names = ["mistakes", "kernels", "confusion", "confusion-normalised", "t-sne", "neighbours"]
     found = sorted(re.sub(r"^.*_(?=[^_]+\.png$)", "", picture) for picture in pictures)
-    names += ["learning-curve", "robustness", "calibration", "disputed", "losses"]
+    names += ["dense-curve", "learning-curve", "robustness", "calibration", "disputed", "losses"]
     assert found == sorted(f"{name}.png" for name in names)
     assert not re.findall(r"<script[^>]* src=", scripts + page)  # it works offline
 
@@ -347,13 +347,13 @@ def test_an_edited_comment_or_docstring_runs_no_stage_but_code(repo: Path) -> No
 @pytest.mark.parametrize(
     ("file", "old", "new", "reached", "stages"),
     [
-        (*ERROR_MESSAGE, ["train"], TRAINING),
+        (*ERROR_MESSAGE, ["dense-curve", "train"], [*TRAINING, "dense-curve"]),
         (
             "mnistpipe/training/views.py",
             "BLUR_WEIGHTS = (1 / 16,",
             "BLUR_WEIGHTS = (0.0625,",
-            ["robustness", "train"],
-            [*TRAINING, "robustness"],
+            ["dense-curve", "robustness", "train"],
+            [*TRAINING, "dense-curve", "robustness"],
         ),
         (
             "mnistpipe/analysis/figures.py",

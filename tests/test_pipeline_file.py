@@ -166,6 +166,7 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
             ],
         ),
         (OWN, ["own.runs.${key}"]),
+        ("dense-curve", ["dense-curve", "learning-curve", "partial-data.recipe"]),
         (
             "learning-curve",
             [
@@ -226,6 +227,7 @@ def test_a_script_reads_no_other_sections(
 @pytest.mark.parametrize(
     ("script", "taken"),
     [
+        ("dense_curve", {"recipe"}),
         (
             "learning_curve",
             {"stages", "steps_stages", "recipe.min_steps", "other_steps.as_half"},

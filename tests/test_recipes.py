@@ -14,8 +14,20 @@ from tools.bench import MNIST_TRAINING_IMAGES
 RECIPES = sorted((ROOT / "recipes").glob("*/params.yaml"))
 
 
-def test_there_are_two_recipes() -> None:
-    assert [path.parent.name for path in RECIPES] == ["smoke", "tuned"]
+def test_there_are_three_recipes() -> None:
+    assert [path.parent.name for path in RECIPES] == ["curve", "smoke", "tuned"]
+
+
+def test_the_recipe_of_the_curve_is_another_one_with_sizes() -> None:
+    """So that what differs is the number of images: the study's networks come from the cache."""
+    curve, *others = (load_params(path).model_dump(by_alias=True) for path in RECIPES)
+    sizes = curve.pop("dense-curve")["sizes"]
+    assert [other.pop("dense-curve")["sizes"] for other in others] == [()] * len(others)
+    assert curve in others
+    images = [size["images"] for size in sizes]
+    assert (len(images), images[0], images[-1]) == (10, 100, MNIST_TRAINING_IMAGES)
+    assert images == sorted(images)
+    assert all(size["seeds"] >= 5 for size in sizes[:5])
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
@@ -32,7 +44,7 @@ def test_a_recipe_is_a_whole_study_with_the_same_stages_data_and_questions(path:
 
 def test_the_tuned_study_is_about_mnist_and_the_smoke_test_is_not() -> None:
     datasets = {path.parent.name: load_params(path).data.dataset for path in RECIPES}
-    assert datasets == {"smoke": "digits", "tuned": "mnist"}
+    assert datasets == {"curve": "mnist", "smoke": "digits", "tuned": "mnist"}
 
 
 def test_the_tuned_study_passes_over_less_than_half_of_the_write_ups_images() -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -20,6 +21,7 @@ from tools.schedule import (
     IMAGES_PER_S,
     STAGE_S,
     Cost,
+    dense_cost,
     last_end,
     longest_first,
     simulate,
@@ -27,6 +29,7 @@ from tools.schedule import (
 )
 
 TUNED = ROOT / "recipes" / "tuned" / "params.yaml"
+CURVE = ROOT / "recipes" / "curve" / "params.yaml"
 SMOKE = ROOT / "recipes" / "smoke" / "params.yaml"
 
 
@@ -70,6 +73,22 @@ def test_seeds_are_trainings_that_need_not_follow_each_other() -> None:
     one, two = simulate([Cost("a", 3, 10.0), Cost("b", 1, 10.0)], 2)[2:]
     assert (one.stage, one.start_s, one.end_s) == ("a", 10.0, 20.0)
     assert (two.stage, two.start_s, two.end_s) == ("b", 10.0, 20.0)  # beside a's third
+
+
+def test_the_dense_curve_is_planned_where_it_has_sizes(params: Params) -> None:
+    """By the mean of its trainings, all of which count."""
+    assert "dense-curve" not in {cost.stage for cost in longest_first(params)}
+    curve = load_params(CURVE)
+    cost = dense_cost(curve)
+    assert cost in longest_first(curve)
+    assert cost.n_trainings == sum(size.seeds for size in curve.dense_curve.sizes)
+    recipe, seconds = curve.partial_data.recipe, []
+    for size in curve.dense_curve.sizes:
+        n_trained_on = recipe.epochs * images_per_epoch(size.images, recipe)
+        each = STAGE_S + n_trained_on / IMAGES_PER_S["net"][len(recipe.views) > 1]
+        seconds += [each] * size.seeds
+    assert cost.seconds == pytest.approx(fmean(seconds), rel=0.02)
+    assert "`dense-curve`" in "".join(plan.order(curve, 2))
 
 
 def most_at_once(costs: Sequence[Cost], n_slots: int) -> int:

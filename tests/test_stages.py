@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from mnistpipe.data.datasets import load_digits
 from mnistpipe.data.split import Labelled, Split, nested_subset, split_dataset
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.artifacts import write_json
-from mnistpipe.files.slots import N_SLOTS, Turn
+from mnistpipe.files.slots import N_SLOTS, Turn, count_notes
 from mnistpipe.learning_curve.points import series_name
 from mnistpipe.networks.model_files import ModelCard, read_model, write_model
 from mnistpipe.networks.models import NETWORKS, ConvNet
@@ -315,6 +316,132 @@ def test_nor_about_the_networks_of_the_other_seeds(
     for part in ("train", "validation"):
         assert metrics[part] == other_metrics[part]
     assert metrics["test"] != other_metrics["test"]
+
+
+DENSE = {"sizes": [{"images": n, "seeds": 2} for n in (40, 60, 100, 170)], "fit_up_to": 100}
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory: pytest.TempPathFactory, small: Split, forks: Forks) -> Path:
+    """Where a dense curve has been trained: four sizes, two seeds each."""
+    folder = tmp_path_factory.mktemp("dense")
+    write_split(folder / SPLIT_FILE, small)
+    write_dense(folder, DENSE)
+    ended = forks.run(folder, "dense-curve")
+    assert (ended.status, ended.stderr) == (0, "")
+    lines = {line.partition(": epoch")[0] for line in ended.stdout.splitlines()}
+    assert len(ended.epochs) == 2 * 8
+    assert "dense-curve 1 of 8 (170 images, seed 1)" in lines
+    assert "dense-curve 8 of 8 (40 images, seed 2)" in lines
+    return folder
+
+
+def write_dense(folder: Path, section: Mapping[str, Any]) -> None:
+    params = write_params(folder)
+    params["partial-data"]["recipe"]["views"] = [{"name": "original"}]
+    rewrite(folder, params | {"dense-curve": dict(section)})
+
+
+def dense_rows(folder: Path) -> list[dict[str, str]]:
+    text = (folder / "plots/dense-curve.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_a_dense_curve_is_a_row_for_each_network_a_figure_and_metrics(
+    dense: Path, small: Split
+) -> None:
+    assert set(contents(dense)) - {"params.yaml", "data/split.npz"} == {
+        "metrics/dense-curve.json",
+        "plots/dense-curve.csv",
+        "plots/dense-curve.png",
+    }
+    rows = dense_rows(dense)
+    expected = [(f"{n}", f"{seed}") for n in (40, 60, 100, 170) for seed in (1, 2)]
+    assert [(row["images"], row["seed"]) for row in rows] == expected
+    for row in rows:
+        assert int(row["examples"]) == pytest.approx(int(row["images"]), abs=5)
+        assert row["test_images"] == f"{len(small.test)}"
+        assert row["dataset"] == small.title
+        assert 0 <= float(row["test_error"]) <= 1
+    points = json.loads((dense / "metrics/dense-curve.json").read_text())["points"]
+    assert list(points) == ["images-40", "images-60", "images-100", "images-170"]
+    assert points["images-170"]["seeds"] == 2
+
+
+def test_a_network_of_the_dense_curve_is_that_of_the_sweep(
+    forks: Forks, tmp_path: Path, small: Split
+) -> None:
+    """The same recipe, seed and number of images: the half is one of them."""
+    write_split(tmp_path / SPLIT_FILE, small)
+    section = {"sizes": [{"images": len(small.train) // 2, "seeds": 1}], "fit_up_to": 1}
+    write_dense(tmp_path, section)
+    for stage in ("dense-curve", "partial-data@half"):
+        assert forks.run(tmp_path, stage).status == 0
+    half = json.loads((tmp_path / "metrics/partial-data@half.json").read_text())
+    (row,) = dense_rows(tmp_path)
+    assert (row["examples"], row["updates"]) == (f"{half['examples']}", f"{half['steps']}")
+    assert 1 - float(row["test_error"]) == pytest.approx(half["test"]["accuracy"])
+    assert 1 - float(row["validation_error"]) == pytest.approx(half["validation"]["accuracy"])
+
+
+def test_another_size_trains_no_other_network(dense: Path, forks: Forks, tmp_path: Path) -> None:
+    folder = shutil.copytree(dense, tmp_path / "copy")
+    more = {"images": 120, "seeds": 1}
+    write_dense(folder, {**DENSE, "sizes": [*DENSE["sizes"], more]})  # type: ignore[misc]
+    ended = forks.run(folder, "dense-curve")
+    assert (ended.status, ended.stderr, ended.epochs) == (0, "", [1, 2])
+    kept = [row for row in dense_rows(folder) if row["images"] != "120"]
+    assert kept == dense_rows(dense)
+
+
+def test_a_killed_dense_curve_keeps_each_finished_network(
+    dense: Path, forks: Forks, tmp_path: Path, small: Split
+) -> None:
+    write_split(tmp_path / SPLIT_FILE, small)
+    write_dense(tmp_path, DENSE)
+    checkpoints = tmp_path / CHECKPOINTS / "dense-curve"
+    process = forks.start(tmp_path, "dense-curve")
+    wait_until(lambda: len(list(checkpoints.glob("*.safetensors"))) > 2 or process.has_ended())
+    os.kill(process.pid, signal.SIGKILL)
+    before = len(process.end().epochs)
+    assert not (tmp_path / "plots").exists()
+    ended = forks.run(tmp_path, "dense-curve")
+    assert (ended.status, ended.stderr) == (0, "")
+    assert len(ended.epochs) <= 2 * 8 - 5  # two networks through, and one begun
+    assert before >= 5
+    assert dense_rows(tmp_path) == dense_rows(dense)
+
+
+def test_a_dense_curve_takes_turns_and_counts_each_network(
+    dense: Path, forks: Forks, tmp_path: Path, small: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_split(tmp_path / SPLIT_FILE, small)
+    write_dense(tmp_path, DENSE)
+    ended = forks.run(tmp_path, "dense-curve", environment={N_SLOTS: "1"})
+    assert (ended.status, ended.stderr) == (0, "")
+    monkeypatch.chdir(tmp_path)
+    assert count_notes("dense-curve") == 8
+    assert dense_rows(tmp_path) == dense_rows(dense)
+
+
+@pytest.mark.parametrize(
+    ("images", "parts"),
+    [
+        (171, ["dense-curve.sizes asks for 171 images", "has 170"]),
+        (3, ["dense-curve.sizes with 3 images", "leaves no example of class"]),
+    ],
+)
+def test_a_size_has_to_be_there(forks: Forks, folder: Path, images: int, parts: list[str]) -> None:
+    write_dense(folder, {"sizes": [{"images": images, "seeds": 1}], "fit_up_to": 100})
+    assert_one_sentence(forks.run(folder, "dense-curve"), *parts)
+
+
+def test_without_sizes_the_dense_curve_is_empty(forks: Forks, folder: Path) -> None:
+    ended = forks.run(folder, "dense-curve")
+    assert (ended.status, ended.stdout, ended.stderr) == (0, "", "")
+    assert dense_rows(folder) == []
+    metrics = json.loads((folder / "metrics/dense-curve.json").read_text())
+    assert (metrics["points"], metrics["fit"]) == ({}, {"verdict": "cannot be told"})
 
 
 @pytest.mark.parametrize(

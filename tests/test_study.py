@@ -19,7 +19,7 @@ from mnistpipe.confidence.params import Confidence
 from mnistpipe.data.params import Data, PrepareSplit
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.sections import Section, read_section
-from mnistpipe.learning_curve.params import LearningCurve
+from mnistpipe.learning_curve.params import DenseCurve, LearningCurve
 from mnistpipe.robustness.params import Robustness
 from mnistpipe.study import Params, load_params, scripts_with_sections
 from mnistpipe.training.plan import (
@@ -43,6 +43,7 @@ SECTIONS: dict[str, type[Section]] = {
     **dict.fromkeys(TRAIN_STAGES, TrainSection),
     "partial-data": PartialData,
     "own": Own,
+    "dense-curve": DenseCurve,
     "learning-curve": LearningCurve,
     "analyze": Analyze,
     "robustness": Robustness,
@@ -198,6 +199,16 @@ def test_the_whole_file_has_what_each_section_says_alone() -> None:
             "train-net-augmented.views.2.degrees should be less than or equal ",
         ),
         ("half: 0.5", "half: 1.0", "partial-data.fractions.half should be less than 1, not 1.0"),
+        (
+            "sizes: []",
+            "sizes: [{images: 100, seeds: 0}]",
+            "dense-curve.sizes.0.seeds should be greater than or equal to 1, not 0",
+        ),
+        (
+            "sizes: []",
+            "sizes: [{images: 100, seeds: 1}, {images: 100, seeds: 2}]",
+            "dense-curve: sizes should name each number of images once",
+        ),
         # what is made of the networks
         (
             "p: 1000",

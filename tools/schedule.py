@@ -7,6 +7,7 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from mnistpipe.study import Params
 from mnistpipe.training.plan import TrainingRun
@@ -27,7 +28,7 @@ class Cost:
     Attributes:
         stage: its name in dvc.yaml.
         n_trainings: that may go on side by side; 1 for a stage that does something else.
-        seconds: of each of them, on one thread.
+        seconds: of each of them, on one thread; their mean, where they differ.
 
     """
 
@@ -55,12 +56,14 @@ ANALYSES = (
 
 
 def longest_first(params: Params) -> list[Cost]:
-    """All train stages, in the order in which they should be started.
+    """All stages that train, in the order in which they should be started.
 
     What is begun at the end should be short, so that no training is left to go on alone. A training
     counts, not a stage with all its seeds: they need not go on in one process after the other.
     """
     costs = [training_cost(params, stage) for stage in params.train_stages]
+    if params.dense_curve.sizes:
+        costs.append(dense_cost(params))
     return sorted(costs, key=lambda cost: cost.seconds, reverse=True)
 
 
@@ -69,14 +72,40 @@ def training_cost(params: Params, stage: str) -> Cost:
 
     Raises UserError if there is no such stage.
     """
-    wanted = params.training_run(stage)
-    recipe = wanted.recipe
-    n_images = TRAINING_IMAGES[params.data.dataset] * (1 - params.prepare_split.validation_fraction)
-    # A network of which nobody has measured the speed counts as Net.
-    speeds = IMAGES_PER_S.get(recipe.network, IMAGES_PER_S["net"])
-    images_per_s = speeds[len(recipe.views) > 1]
-    seconds = STAGE_S + image_passes(wanted, n_images) / images_per_s
-    return Cost(stage, len(wanted.seeds), seconds)
+    return _cost(params, stage, [params.training_run(stage)])
+
+
+def dense_cost(params: Params) -> Cost:
+    """Likewise of the dense curve, which has sizes."""
+    recipe, n_images = params.partial_data.recipe, _training_images(params)
+    runs = [
+        TrainingRun(
+            recipe,
+            seeds=tuple(range(size.seeds)),
+            fraction=min(1.0, size.images / n_images),
+            fraction_key="",
+            steps_of=None,
+        )
+        for size in params.dense_curve.sizes
+    ]
+    return _cost(params, "dense-curve", runs)
+
+
+def _cost(params: Params, stage: str, runs: Sequence[TrainingRun]) -> Cost:
+    seconds = []
+    for wanted in runs:
+        recipe = wanted.recipe
+        # A network of which nobody has measured the speed counts as Net.
+        speeds = IMAGES_PER_S.get(recipe.network, IMAGES_PER_S["net"])
+        images_per_s = speeds[len(recipe.views) > 1]
+        passes = image_passes(wanted, _training_images(params))
+        seconds += [STAGE_S + passes / images_per_s] * len(wanted.seeds)
+    return Cost(stage, len(seconds), fmean(seconds))
+
+
+def _training_images(params: Params) -> float:
+    """Of the whole training split."""
+    return TRAINING_IMAGES[params.data.dataset] * (1 - params.prepare_split.validation_fraction)
 
 
 def image_passes(wanted: TrainingRun, n_images: float) -> float:

@@ -64,6 +64,24 @@ class PowerLaw:
             *(_error(parameters, examples) for parameters in (self.fitted, self.replicates.T))
         )
 
+    def measurement(self, examples: float, count: int, seed_spread: float, seed: int) -> Estimate:
+        """What networks of that many examples will be measured to have, and what they may have.
+
+        Unlike the interval of `error`, this one holds what another test set and other seeds change.
+
+        Args:
+            examples: that they are trained on.
+            count: of test images.
+            seed_spread: standard error of their mean between seeds, as a share of it.
+            seed: of what is drawn: a measurement for each of the replicates.
+
+        """
+        generator = np.random.default_rng(seed)
+        errors = _error(self.replicates.T, examples).clip(0, 1)
+        errors = generator.normal(errors, seed_spread * errors).clip(0, 1)
+        measured = generator.binomial(count, errors) / count
+        return _estimate(_error(self.fitted, examples), measured)
+
     def examples_for(self, error: float) -> Estimate:
         """How many examples bring the error down to this one; infinite where the floor is above.
 
@@ -85,7 +103,10 @@ def fit_power_law(
     """Fit the law by maximum likelihood, and once more to each replicate of a bootstrap.
 
     The number of misclassified images is taken as binomial. Least squares on the logarithm would
-    weigh a point with ten mistakes like one with a thousand, and has no place for none at all.
+    weigh a point with ten mistakes like one with a thousand, and has no place for none at all. A
+    point whose seeds differ weighs as much as fewer test images would, so many that chance alone
+    spreads their errors as widely (quasi-likelihood: McCullagh and Nelder, Generalized Linear
+    Models, 1989, chapter 4).
 
     A replicate (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 6) draws
     each point's errors from the fitted law: normally as other seeds would change their mean, then
@@ -110,7 +131,9 @@ def fit_power_law(
     """
     if len(np.unique(examples[(errors > 0) & (errors < counts)])) < MIN_POINTS:
         return None
-    fitted, deviance = _fit(examples, errors / counts, counts)
+    variance = (errors / counts * (1 - errors / counts)).clip(_TINY) / counts
+    weights = counts / (1 + seed_spread**2 / variance)
+    fitted, deviance = _fit(examples, errors / counts, weights)
     if not _falls(fitted):
         return None
     generator = np.random.default_rng(seed)
@@ -118,7 +141,7 @@ def fit_power_law(
     law = (scale * examples**-exponent + floor).clip(0, 1)
     other_seeds = generator.normal(law, seed_spread, (n_replicates, len(law))).clip(0, 1)
     shares = generator.binomial(counts, other_seeds) / counts
-    fits = [_fit(examples, own, counts) for own in shares]
+    fits = [_fit(examples, own, weights) for own in shares]
     replicates, deviances = (np.array(column) for column in zip(*fits, strict=True))
     falling = _falls(replicates.T)
     if falling.mean() < SURE[1]:
@@ -152,7 +175,7 @@ def _estimate(value: ndarray | np.floating, replicates: Float[ndarray, " r"]) ->
 
 
 def _fit(
-    examples: Int[ndarray, " p"], shares: Float[ndarray, " p"], counts: Int[ndarray, " p"]
+    examples: Int[ndarray, " p"], shares: Float[ndarray, " p"], counts: Float[ndarray, " p"]
 ) -> tuple[Float[ndarray, "3"], float]:
     """Scale, exponent and floor, NaN where none is found, and the deviance.
 
@@ -183,7 +206,7 @@ def _half_deviance(
     parameters: Float[ndarray, "3"],
     log_ratios: Float[ndarray, " p"],
     shares: Float[ndarray, " p"],
-    counts: Int[ndarray, " p"],
+    counts: Float[ndarray, " p"],
     unit: float,
 ) -> tuple[float, Float[ndarray, "3"]]:
     """Minus the log-likelihood, up to a constant and a factor, and its derivatives."""

@@ -64,6 +64,7 @@ def write_report(
         robust=robust_by_pair(summary["robustness"], augmentation),
         confidence=confidence(summary["confidence"], disputed),
         curve=learning_curve(summary, comparable=is_mnist),
+        dense=summary.get("dense-curve"),
         spike=find_spike(blur_losses) if is_mnist else None,
         corrected=corrected_numbers(summary) if is_mnist else None,
     )

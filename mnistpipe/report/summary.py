@@ -28,6 +28,7 @@ def summarise(
     sizes: Metrics,
     runs: Mapping[str, Metrics],
     curve: Metrics,
+    dense: Metrics,
     analysis: Metrics,
     robustness: Metrics,
     confidence: Metrics,
@@ -38,6 +39,7 @@ def summarise(
         sizes: of prepare-split: the data set's title and the sizes of its parts.
         runs: of each train stage, by its name.
         curve: of learning-curve, with those of both sweeps over parts of the data.
+        dense: of dense-curve; left out if no size was trained.
         analysis: of analyze.
         robustness: of robustness; of it, the accuracies.
         confidence: of confidence; reviewers are in it on MNIST alone.
@@ -51,6 +53,7 @@ def summarise(
         },
         "partial-data-steps": {name: _select(run) for name, run in curve["other_steps"].items()},
         "learning-curve": {key: curve[key] for key in CURVE_KEYS},
+        **({"dense-curve": dict(dense)} if dense["points"] else {}),
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
         "robustness": robustness["accuracy"],
         "confidence": {key: value for key, value in confidence.items() if key != "dataset"},

@@ -108,7 +108,33 @@ def test_the_spread_between_seeds_widens_the_intervals() -> None:
     without, with_spread = told(fit(errors)), told(fit(errors, 0.15 * errors / COUNTS))
     width, wider = (law.exponent.high - law.exponent.low for law in (without, with_spread))
     assert wider > 1.3 * width
-    assert without.exponent.value == with_spread.exponent.value
+    assert without.exponent.value == pytest.approx(with_spread.exponent.value, abs=1e-4)
+
+
+def test_a_point_whose_seeds_differ_has_less_of_a_say() -> None:
+    errors = COUNTS * shares(64.3, 0.829, 0.0037)
+    errors[0] *= 1.5
+    far, near = (
+        told(fit(errors, np.array([spread, 0, 0, 0, 0]))).error(3187.0).value
+        for spread in (0.0, 0.1)
+    )
+    assert near < far < errors[0] / 10_000
+    assert near == pytest.approx(errors[0] / 15_000, rel=0.05)
+
+
+def test_a_measurement_varies_by_the_law_by_other_seeds_and_by_the_test_images() -> None:
+    truth = np.array([64.3, 0.829, 0.0037])
+    law = PowerLaw(truth, np.tile(truth, (4000, 1)), 1.0)
+    error = law.error(51_000.0).value
+    chance = (error * (1 - error) / 10_000) ** 0.5
+    for spread in (0.0, 0.3):
+        measured = law.measurement(51_000.0, 10_000, spread, 0)
+        sd = (chance**2 + (spread * error) ** 2) ** 0.5
+        assert measured.value == error
+        assert measured.high - measured.low == pytest.approx(2 * 1.96 * sd, rel=0.08)
+    wide = told(fit(COUNTS * shares(*truth)))
+    measured, sure = wide.measurement(200_000.0, 10_000, 0.0, 0), wide.error(200_000.0)
+    assert measured.low < sure.low < sure.high < measured.high
 
 
 def test_the_same_seed_gives_the_same_replicates() -> None:

@@ -182,6 +182,7 @@ def summary_of(dataset: str) -> dict[str, Any]:
             "fit": {"verdict": "cannot be told"},
             "examples_for": {name: {"verdict": "cannot be told"} for name in TARGETS},
         },
+        dense={"points": {}},
         analysis={
             "dataset": dataset,
             "network": "train-net-augmented",

@@ -1,0 +1,203 @@
+"""The law of the small sizes and what it foretells, its figure and its part of the report."""
+
+import json
+from statistics import fmean
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+from mnistpipe.learning_curve.dense import (
+    COLUMNS,
+    Dense,
+    Measured,
+    describe,
+    fit_dense_curve,
+    gather_sizes,
+    pool_spread,
+)
+from mnistpipe.learning_curve.dense_figure import draw_dense_curve
+from mnistpipe.report.summary import MNIST
+from tests.figures import (
+    LONG_TITLE,
+    assert_is_a_png_of_its_size,
+    assert_names_its_data_set,
+    assert_no_text_is_cut,
+    assert_tick_labels_are_apart,
+    laid_out,
+    lines_seen,
+)
+from tests.learning_curve.test_power_law import told
+from tests.report.example import NO_SPIKE, cells_of, report_of, summary_of
+
+pytestmark = pytest.mark.slow
+
+SIZES = (100, 200, 400, 800, 1600, 3200, 6400, 12_750, 25_500, 51_000)
+TRUTH = (4.0, 0.75, 0.003)
+N_TEST = 10_000
+
+
+def law(examples: float) -> float:
+    scale, exponent, floor = TRUTH
+    return scale * examples**-exponent + floor
+
+
+def measured(images: int, *errors: float) -> Measured:
+    return Measured(images, images + 1, 4_000, errors, N_TEST)
+
+
+def drawn(generator: np.random.Generator, spread: float, n_seeds: int = 5) -> list[Measured]:
+    """Networks that obey the law, but for their seeds and one set of test images for each size."""
+    sizes = []
+    for images in SIZES:
+        hard = generator.binomial(N_TEST, law(images + 1)) / N_TEST
+        errors = (hard * generator.normal(1, spread, n_seeds)).clip(0, 1)
+        sizes.append(measured(images, *errors))
+    return sizes
+
+
+def curve(sizes: list[Measured], n_replicates: int = 200) -> Dense:
+    return fit_dense_curve(sizes, 12_750, n_replicates, 0)
+
+
+@pytest.fixture(scope="module")
+def lawful() -> Dense:
+    return curve(drawn(np.random.default_rng(1), 0.1))
+
+
+@pytest.fixture(scope="module")
+def broken() -> Dense:
+    """Of the largest size the error is half of what the law says."""
+    *sizes, last = drawn(np.random.default_rng(1), 0.1)
+    return curve([*sizes, measured(last.images, *(error / 2 for error in last.seed_errors))])
+
+
+def test_a_table_of_networks_is_gathered_by_size() -> None:
+    rows = [
+        (images, seed, images + 1, 4_000, 0.0, 0.1, error, 500, "d")
+        for images, seed, error in [(800, 1, 0.03), (100, 1, 0.2), (100, 2, 0.3)]
+    ]
+    assert gather_sizes(pd.DataFrame(rows, columns=COLUMNS)) == [
+        Measured(100, 101, 4_000, (0.2, 0.3), 500),
+        Measured(800, 801, 4_000, (0.03,), 500),
+    ]
+    assert gather_sizes(pd.DataFrame([], columns=COLUMNS)) == []
+
+
+def test_the_spread_is_pooled_as_a_share_of_the_error() -> None:
+    one, two = measured(100, 0.18, 0.22), measured(200, 0.09, 0.1, 0.11)
+    assert pool_spread([two]) == pytest.approx(0.1)
+    assert pool_spread([one]) == pytest.approx(2**0.5 * 0.1)
+    assert pool_spread([one, two]) == pytest.approx(((0.02 + 2 * 0.01) / 3) ** 0.5)
+    assert pool_spread([measured(100, 0.2), measured(200, 0.0, 0.0)]) == 0
+
+
+def test_the_law_is_that_of_the_small_sizes_and_foretells_the_large(lawful: Dense) -> None:
+    assert [each.measured.images for each in lawful.foretold] == [25_500, 51_000]
+    assert all(each.came_true for each in lawful.foretold)
+    assert told(lawful.law).p_value > 0.05
+    for each in lawful.foretold:
+        assert each.error.low < law(each.measured.examples) < each.error.high
+
+
+def test_what_the_large_sizes_are_measured_to_have_does_not_change_what_is_foretold(
+    lawful: Dense, broken: Dense
+) -> None:
+    assert [each.error for each in broken.foretold] == [each.error for each in lawful.foretold]
+    assert [each.came_true for each in broken.foretold] == [True, False]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_the_interval_holds_what_is_measured_about_as_often_as_it_says() -> None:
+    """Of seeds that differ by a tenth; without their spread it would be too narrow."""
+    generator = np.random.default_rng(0)
+    come_true, fits = [], []
+    for _ in range(40):
+        dense = curve(drawn(generator, 0.1), n_replicates=100)
+        come_true += [each.came_true for each in dense.foretold]
+        fits.append(told(dense.law).p_value >= 0.05)
+    assert fmean(come_true) >= 0.87
+    assert fmean(fits) >= 0.85
+
+
+def test_more_networks_of_a_size_are_foretold_more_closely() -> None:
+    sizes = drawn(np.random.default_rng(1), 0.3)[:-1]
+    few = curve([*sizes, measured(51_000, 0.004)]).foretold[-1].error
+    many = curve([*sizes, measured(51_000, *[0.004] * 50)]).foretold[-1].error
+    assert many.high - many.low < few.high - few.low
+
+
+def test_without_a_law_nothing_is_foretold() -> None:
+    dense = curve([measured(images, 0.1, 0.1) for images in SIZES])
+    assert (dense.law, dense.foretold) == (None, [])
+    assert describe(dense)["fit"] == {"verdict": "cannot be told"}
+    empty = curve([])
+    assert describe(empty)["points"] == {}
+
+
+def test_the_metrics_are_plain_and_complete(lawful: Dense) -> None:
+    metrics = json.loads(json.dumps(describe(lawful), allow_nan=False))
+    assert list(metrics["points"]) == [f"images-{images}" for images in SIZES]
+    first, last = metrics["points"]["images-100"], metrics["points"]["images-51000"]
+    assert "foretold" not in first
+    assert first["test_error"] == pytest.approx(lawful.sizes[0].error)
+    assert last["foretold"]["came_true"] is True
+    assert last["foretold"]["low"] < last["test_error"] < last["foretold"]["high"]
+    assert metrics["fit"]["fits"] is True
+
+
+@pytest.fixture(scope="module")
+def figure(lawful: Dense) -> Figure:
+    return laid_out(draw_dense_curve(lawful, LONG_TITLE))
+
+
+def test_the_figure_passes_what_every_figure_has_to(figure: Figure) -> None:
+    assert_is_a_png_of_its_size(figure)
+    assert_names_its_data_set(figure, LONG_TITLE)
+    assert_no_text_is_cut(figure)
+    assert_tick_labels_are_apart(figure)
+
+
+def test_every_network_is_a_point_of_the_figure(figure: Figure, lawful: Dense) -> None:
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    lines = {f"{line.get_label()}": line for line in axes.get_lines()}
+    small, large = lines["up to 12,750 images"], lines["more images"]
+    assert len(np.asarray(small.get_ydata())) == 5 * 8
+    errors = [error for size in lawful.sizes[-2:] for error in size.seed_errors]
+    assert np.asarray(large.get_ydata()).tolist() == errors
+    (bars,) = [each for each in axes.containers if isinstance(each, ErrorbarContainer)]
+    (segments,) = [lines.get_segments() for lines in bars.lines[2]]
+    ends = [[part[0][1], part[1][1]] for part in np.asarray(segments)]
+    assert np.array(ends) == pytest.approx(
+        np.array([[each.error.low, each.error.high] for each in lawful.foretold])
+    )
+
+
+def test_a_network_without_mistakes_and_a_curve_without_sizes_have_a_figure() -> None:
+    zero = draw_dense_curve(curve([measured(100, 0.2), measured(51_000, 0.0)]), "digits")
+    lines = {f"{line.get_label()}": line for line in zero.axes[0].get_lines()}
+    assert np.asarray(lines["more images"].get_ydata()).tolist() == [0.5 / N_TEST]
+    assert "dense-curve.sizes is empty" in lines_seen(draw_dense_curve(curve([]), "digits"))
+
+
+def test_the_report_says_whether_the_law_fits_and_whether_it_came_true(
+    lawful: Dense, broken: Dense
+) -> None:
+    assert "Does the law foretell?" not in report_of(MNIST, NO_SPIKE)
+    texts = [
+        report_of(MNIST, NO_SPIKE, summary_of(MNIST) | {"dense-curve": describe(dense)})
+        for dense in (lawful, broken)
+    ]
+    for text, answer in zip(texts, ("yes", "**no**"), strict=True):
+        section = text.partition("## Does the law foretell?")[2].partition("\n## ")[0]
+        rows = [cells_of(line) for line in section.splitlines() if line.startswith("| ")][2:]
+        assert [row[0] for row in rows] == [f"{images + 1:,}" for images in SIZES]
+        assert [row[-1] for row in rows] == [*[""] * 8, "yes", answer]
+        assert "It **fits**" in section
+        assert "their standard deviation is" in section
+    untold = curve([measured(images, 0.1) for images in SIZES])
+    text = report_of(MNIST, NO_SPIKE, summary_of(MNIST) | {"dense-curve": describe(untold)})
+    assert "The law cannot be told: that takes four sizes" in text
