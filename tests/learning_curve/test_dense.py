@@ -1,4 +1,4 @@
-"""The law of the small sizes and what it foretells, its figure and its part of the report."""
+"""The law of the small sizes and what it foretells, and what the report says of it."""
 
 import json
 from statistics import fmean
@@ -6,8 +6,6 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.container import ErrorbarContainer
-from matplotlib.figure import Figure
 
 from mnistpipe.learning_curve.dense import (
     COLUMNS,
@@ -18,17 +16,7 @@ from mnistpipe.learning_curve.dense import (
     gather_sizes,
     pool_spread,
 )
-from mnistpipe.learning_curve.dense_figure import draw_dense_curve
 from mnistpipe.report.summary import MNIST
-from tests.figures import (
-    LONG_TITLE,
-    assert_is_a_png_of_its_size,
-    assert_names_its_data_set,
-    assert_no_text_is_cut,
-    assert_tick_labels_are_apart,
-    laid_out,
-    lines_seen,
-)
 from tests.learning_curve.test_power_law import told
 from tests.report.example import NO_SPIKE, cells_of, report_of, summary_of
 
@@ -41,7 +29,7 @@ N_TEST = 10_000
 
 def law(examples: float) -> float:
     scale, exponent, floor = TRUTH
-    return scale * examples**-exponent + floor
+    return float(scale * examples**-exponent + floor)
 
 
 def measured(images: int, *errors: float) -> Measured:
@@ -146,41 +134,6 @@ def test_the_metrics_are_plain_and_complete(lawful: Dense) -> None:
     assert last["foretold"]["came_true"] is True
     assert last["foretold"]["low"] < last["test_error"] < last["foretold"]["high"]
     assert metrics["fit"]["fits"] is True
-
-
-@pytest.fixture(scope="module")
-def figure(lawful: Dense) -> Figure:
-    return laid_out(draw_dense_curve(lawful, LONG_TITLE))
-
-
-def test_the_figure_passes_what_every_figure_has_to(figure: Figure) -> None:
-    assert_is_a_png_of_its_size(figure)
-    assert_names_its_data_set(figure, LONG_TITLE)
-    assert_no_text_is_cut(figure)
-    assert_tick_labels_are_apart(figure)
-
-
-def test_every_network_is_a_point_of_the_figure(figure: Figure, lawful: Dense) -> None:
-    (axes,) = figure.axes
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    lines = {f"{line.get_label()}": line for line in axes.get_lines()}
-    small, large = lines["up to 12,750 images"], lines["more images"]
-    assert len(np.asarray(small.get_ydata())) == 5 * 8
-    errors = [error for size in lawful.sizes[-2:] for error in size.seed_errors]
-    assert np.asarray(large.get_ydata()).tolist() == errors
-    (bars,) = [each for each in axes.containers if isinstance(each, ErrorbarContainer)]
-    (segments,) = [lines.get_segments() for lines in bars.lines[2]]
-    ends = [[part[0][1], part[1][1]] for part in np.asarray(segments)]
-    assert np.array(ends) == pytest.approx(
-        np.array([[each.error.low, each.error.high] for each in lawful.foretold])
-    )
-
-
-def test_a_network_without_mistakes_and_a_curve_without_sizes_have_a_figure() -> None:
-    zero = draw_dense_curve(curve([measured(100, 0.2), measured(51_000, 0.0)]), "digits")
-    lines = {f"{line.get_label()}": line for line in zero.axes[0].get_lines()}
-    assert np.asarray(lines["more images"].get_ydata()).tolist() == [0.5 / N_TEST]
-    assert "dense-curve.sizes is empty" in lines_seen(draw_dense_curve(curve([]), "digits"))
 
 
 def test_the_report_says_whether_the_law_fits_and_whether_it_came_true(
