@@ -267,9 +267,9 @@ def test_every_plot_is_shown_exactly_once(clone: tuple[Path, str]) -> None:
     scripts, _, page = page.rpartition("<body>")
     charts = re.findall(r"vegaEmbed\('#([^']+)'", page)
     tables = [f"plots_{kind}_{stage}_csv" for kind in ("loss", "predictions") for stage in TRAINING]
-    others = ["plots_learning-curve_csv", "plots_analyze_confusion_csv", "plots_robustness_csv"]
-    others += [f"plots_confidence_{name}_csv" for name in ("reliability", "risk-coverage")]
-    expected = [*tables, *others]
+    others = ["dense-curve", "learning-curve", "analyze_confusion", "robustness"]
+    others += ["confidence_reliability", "confidence_risk-coverage"]
+    expected = [*tables, *(f"plots_{name}_csv" for name in others)]
     assert sorted(charts) == sorted(name.replace("@", "_") for name in expected)
     pictures = [Path(source).name for source in re.findall(r'<img src="([^"]+)"', page)]
     names = ["mistakes", "kernels", "confusion", "confusion-normalised", "t-sne", "neighbours"]
