@@ -351,6 +351,8 @@ def test_a_dense_curve_is_a_row_for_each_network_a_figure_and_metrics(
     dense: Path, small: Split
 ) -> None:
     assert set(contents(dense)) - {"params.yaml", "data/split.npz"} == {
+        "figures/dense-curve.pdf",
+        "figures/dense-curve.svg",
         "metrics/dense-curve.json",
         "plots/dense-curve.csv",
         "plots/dense-curve.png",

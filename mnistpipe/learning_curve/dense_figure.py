@@ -43,7 +43,7 @@ def draw_dense_curve(dense: Dense, dataset: str) -> Figure:
         _draw_law(axes, dense.law, small[-1].examples, dense.sizes)
     _draw_foretold(axes, dense.foretold)
     axes.set(xscale="log", yscale="log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     label_shares(axes, (1.0, 2.0, 5.0))

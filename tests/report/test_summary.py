@@ -54,7 +54,8 @@ def test_what_several_seeds_say_together_is_part_of_the_summary() -> None:
     half = summary_of(MNIST)["partial-data"]["half"] | {"committee": together}
     runs = dict.fromkeys(TRAIN_STAGES, half)
     curve = summary_of(MNIST)["learning-curve"] | {"points": {}, "other_steps": {"half": half}}
-    summary = summarise({}, runs, curve, summary_of(MNIST)["analyze"], {"accuracy": {}}, {})
+    analysis = summary_of(MNIST)["analyze"]
+    summary = summarise({}, runs, curve, {"points": {}}, analysis, {"accuracy": {}}, {})
     assert summary["train-net"]["committee"] == together
     assert summary["partial-data-steps"]["half"]["committee"] == together
 
