@@ -1,4 +1,4 @@
-"""Put all metrics into one summary, and our numbers beside the write-up's."""
+"""Put all metrics into one summary, and our numbers beside the write-up's: a report, a page."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +12,8 @@ from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.tables import read_table
 from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.figure import draw_losses
+from mnistpipe.page.document import write_page
+from mnistpipe.page.widgets import Widget
 from mnistpipe.report.page import write_report
 from mnistpipe.report.summary import (
     ANALYSIS_KEYS,
@@ -65,6 +67,12 @@ def main() -> None:
     )
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
+    write_bytes(Path("report.html"), write_page(report, _widgets()).encode())
+
+
+def _widgets() -> list[Widget]:
+    """What stands in the page beside the text; report.md.j2 says where."""
+    return []
 
 
 def _compare(predictions: Mapping[str, Classified], first: str, second: str) -> Difference:

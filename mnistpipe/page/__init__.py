@@ -1,0 +1,1 @@
+"""The study as one page: report.html, which needs nothing but a browser."""
