@@ -1,0 +1,34 @@
+"""Headless Chromium for the tests of the page, where it is installed."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.page.browser import WIDE, Browser, Page, start_browser
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with start_browser(program, tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens a file: `open_page(path, width=390, dark=True)`."""
+    opened = []
+
+    def open_file(path: Path, width: int = WIDE, *, dark: bool = False) -> Page:
+        opened.append(Page(browser, path, width, dark=dark))
+        return opened[-1]
+
+    yield open_file
+    for page in opened:
+        browser.send("Target.closeTarget", targetId=page.target)
