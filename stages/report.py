@@ -5,15 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import yaml
+from numpy import ndarray
 
-from mnistpipe.files.artifacts import read_json, write_bytes, write_json
+from mnistpipe.analysis.params import Analyze
+from mnistpipe.data.split import Labelled
+from mnistpipe.data.split_file import read_split
+from mnistpipe.files.artifacts import read_json, read_text, write_bytes, write_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.figure_files import write_figure
+from mnistpipe.files.sections import read_section
 from mnistpipe.files.tables import read_table
+from mnistpipe.networks.model_files import read_model
+from mnistpipe.page.contents import Results, study_widgets
+from mnistpipe.page.document import write_page
+from mnistpipe.page.provenance import AnySection, find_origins
 from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.figure import draw_losses
-from mnistpipe.page.document import write_page
-from mnistpipe.page.widgets import Widget
 from mnistpipe.report.page import write_report
 from mnistpipe.report.summary import (
     ANALYSIS_KEYS,
@@ -21,18 +29,25 @@ from mnistpipe.report.summary import (
     CURVE_KEYS,
     ROBUSTNESS_KEYS,
     RUN_KEYS,
+    Metrics,
     accuracies,
     summarise,
 )
 from mnistpipe.scoring.predictions import Classified, predictions_file, read_predictions
 from mnistpipe.scoring.significance import Difference, compare_predictions
-from mnistpipe.training.plan import PAIRS, TRAIN_STAGES
+from mnistpipe.training.plan import BEST_STAGE, PAIRS, SWEEP, TRAIN_STAGES
 
 METRICS = Path("metrics")
+# The sections whose parameters stand in the page beside what was made with them.
+SHOWN = ("prepare-split", *TRAIN_STAGES, SWEEP, "learning-curve", "robustness", "analyze")
+LOSSES = {"epoch": "int64", "training_loss": "float64", "validation_loss": "float64"}
+SCORES = {"stage": "str", "perturbation": "str", "strength": "int64", "test_error": "float64"}
 
 
 def main() -> None:
     """The sweeps' metrics come by way of the learning curve, which knows its points."""
+    section = read_section("analyze", Analyze)
+    sections = {key: read_section(key, AnySection).model_dump() for key in SHOWN}
     runs = {stage: read_json(METRICS / f"{stage}.json", RUN_KEYS) for stage in TRAIN_STAGES}
     robustness = read_json(METRICS / "robustness.json", ROBUSTNESS_KEYS)
     summary = summarise(
@@ -67,12 +82,43 @@ def main() -> None:
     )
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
-    write_bytes(Path("report.html"), write_page(report, _widgets()).encode())
+    results = _read_results(summary, section, sections)
+    write_bytes(Path("report.html"), write_page(report, study_widgets(results)).encode())
 
 
-def _widgets() -> list[Widget]:
-    """What stands in the page beside the text; report.md.j2 says where."""
-    return []
+def _read_results(summary: Metrics, section: Analyze, params: Metrics) -> Results:
+    """What the page shows beside the numbers; `params` are of the stages that made it."""
+    stages = [*TRAIN_STAGES, *(f"{SWEEP}@{name}" for name in summary[SWEEP])]
+    split = read_split()
+    weights = Path(f"models/{BEST_STAGE}.safetensors")
+    network = read_model(weights, "net", split.title, split.classes)
+    logits, features = _read_features(Path("data/test-features.npz"), split.test)
+    return Results(
+        summary=summary,
+        losses={stage: read_table(Path(f"plots/loss/{stage}.csv"), LOSSES) for stage in stages},
+        robustness=read_table(Path("plots/robustness.csv"), SCORES),
+        split=split,
+        logits=logits,
+        features=features,
+        kernels=network.conv1.weight.detach().numpy(),
+        t_sne=Path("plots/analyze/t-sne.png").read_bytes(),
+        analyze=section,
+        origins=find_origins(yaml.safe_load(read_text(Path("dvc.yaml"))), params),
+    )
+
+
+def _read_features(path: Path, test: Labelled) -> tuple[ndarray, ndarray]:
+    """The best network's logits and features of the test images."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            logits, features, labels = (arrays[key] for key in ("logits", "features", "labels"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run: dvc repro analyze") from error
+    except Exception as error:  # NumPy and zipfile raise many kinds for a damaged file
+        raise UserError(f"{path} is damaged; delete it and run: dvc repro analyze") from error
+    if not np.array_equal(labels, test.labels):
+        raise UserError(f"{path} is of other test images than data/split.npz; run: dvc repro")
+    return logits, features
 
 
 def _compare(predictions: Mapping[str, Classified], first: str, second: str) -> Difference:

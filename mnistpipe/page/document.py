@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from mnistpipe.page.widgets import Widget, read_asset
+from mnistpipe.page.widgets import Widget, read_asset, render
 
 _MARKER = re.compile(r"<!-- widget: ([a-z0-9-]+) -->\s*")
 
@@ -42,11 +41,9 @@ def write_page(report: str, widgets: Sequence[Widget]) -> str:
     tokens = markdown.parse(report)
     _place(tokens, {widget.name: widget for widget in widgets})
     first, *sections = _split(markdown, tokens)
-    scripts = [widget.script for widget in widgets if widget.script]
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(read_asset("page.html.j2")).render(
+    scripts = [read_asset("page.js.j2"), *(each.script for each in widgets if each.script)]
+    return render(
+        "page.html.j2",
         first=first,
         sections=sections,
         style="\n".join([read_asset("page.css.j2"), *(each.style for each in widgets)]),

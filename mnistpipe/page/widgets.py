@@ -1,7 +1,13 @@
 """What stands in the page beside the report's text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mnistpipe.page.provenance import Origin
+from mnistpipe.report.formats import FILTERS
 
 _FOLDER = Path(__file__).parent
 
@@ -26,6 +32,43 @@ class Widget:
     html: str
     style: str = ""
     script: str = ""
+
+
+def figure(
+    name: str, picture: str, caption: str, origins: Iterable[Origin], layout: str = ""
+) -> Widget:
+    """A picture with a caption below it, and what made it behind a fold.
+
+    Args:
+        name: of the widget.
+        picture: HTML.
+        caption: HTML that says how to read it.
+        origins: the stages that made what it shows.
+        layout: class of the element around the picture.
+
+    """
+    stages = {origin.stage: origin for origin in origins}
+    html = render(
+        "figure.html.j2",
+        picture=picture,
+        caption=caption,
+        origins=[*stages.values()],
+        layout=layout,
+    )
+    return Widget(name, html)
+
+
+def render(template: str, **values: object) -> str:
+    """A template beside this module, filled in; text in it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= FILTERS
+    return environment.get_template(template).render(values)
 
 
 def read_asset(name: str) -> str:

@@ -52,11 +52,13 @@ def write_report(
     """
     results = _results(summary)
     is_mnist = _comparable(summary)
+    analysis = _analysis(summary["analyze"])
     return _render(
         "report.md.j2",
         **results,
         data=summary["data"],
-        classes=[key.removeprefix("class-") for key in summary["analyze"]["classes"]],
+        classes=[each["name"] for each in analysis["classes"]],
+        analysis=analysis,
         engines=engines(summary),
         answers=answers,
         committees=gather_committees(summary, votes),
@@ -90,6 +92,14 @@ def _results(summary: Metrics, tuned: Metrics | None = None) -> dict[str, Any]:
         "one_seed": any(run.n_seeds == 1 for run in runs),
         "tuned": {run.stage: scores.get(run.stage) for run in runs} if tuned else None,
     }
+
+
+def _analysis(metrics: Metrics) -> dict[str, Any]:
+    """Those of analyze, with each class's name in its scores."""
+    classes = [
+        {"name": key.removeprefix("class-")} | scores for key, scores in metrics["classes"].items()
+    ]
+    return dict(metrics) | dict(metrics["neighbours"]) | {"classes": classes}
 
 
 def _comparable(summary: Metrics) -> bool:

@@ -1,0 +1,195 @@
+"""What stands in the page beside the text, made from the study's results."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
+
+from mnistpipe.analysis import features
+from mnistpipe.analysis.params import Analyze
+from mnistpipe.data.split import Split
+from mnistpipe.page import pictures
+from mnistpipe.page.curve_chart import curve_chart
+from mnistpipe.page.loss_chart import loss_chart
+from mnistpipe.page.networks import draw_networks
+from mnistpipe.page.provenance import Origin
+from mnistpipe.page.results_chart import results_chart
+from mnistpipe.page.robustness_chart import robustness_chart
+from mnistpipe.page.vega import Chart
+from mnistpipe.page.widgets import Widget, figure, render
+from mnistpipe.report.curve import learning_curve
+from mnistpipe.report.runs import Run, gather_runs
+from mnistpipe.report.summary import MNIST, Metrics
+from mnistpipe.training.plan import BEST_STAGE, TRAIN_STAGES
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the pipeline has found, as it lies on the disk.
+
+    Attributes:
+        summary: from `summarise`.
+        losses: by stage, the table of its loss curve.
+        robustness: a row for each run, perturbation and strength.
+        split: the images.
+        logits: of the best network, for each test image.
+        features: likewise.
+        kernels: of its first layer.
+        t_sne: the map of its features, a PNG file.
+        analyze: which of them are shown.
+        origins: what made each file.
+
+    """
+
+    summary: Metrics
+    losses: Mapping[str, pd.DataFrame]
+    robustness: pd.DataFrame
+    split: Split
+    logits: Float[ndarray, "n c"]
+    features: Float[ndarray, "n f"]
+    kernels: Float[ndarray, "k 1 h w"]
+    t_sne: bytes
+    analyze: Analyze
+    origins: Mapping[str, Origin]
+
+    def made(self, *paths: str) -> list[Origin]:
+        """The stages that wrote these files."""
+        return [self.origins[path] for path in paths]
+
+
+def study_widgets(results: Results) -> list[Widget]:
+    """All of them; `report.md.j2` says where each stands."""
+    comparable = results.summary["data"]["dataset"] == MNIST
+    runs = gather_runs(results.summary, comparable=comparable)
+    return [
+        *_about_data(results),
+        *_charts(results, runs, comparable=comparable),
+        *_about_the_best(results),
+    ]
+
+
+def _about_data(results: Results) -> list[Widget]:
+    split = results.split
+    n = len(split.classes)
+    some = (
+        f"The first {pictures.MOST_CLASSES} of {n} classes. " if n > pictures.MOST_CLASSES else ""
+    )
+    return [
+        figure(
+            "examples",
+            pictures.show_examples(split.train, split.classes),
+            f"{some}The first training images of each class, and how many there are of it.",
+            results.made("data/split.npz"),
+        ),
+        figure(
+            "networks",
+            draw_networks(n),
+            "Each box is what a layer hands on: as high as its maps, and the wider, the more maps "
+            "there are. Filled boxes have parameters. ReLU follows each pooling and each linear "
+            "layer but the last.",
+            [],
+        ),
+    ]
+
+
+def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widget]:
+    curve = learning_curve(results.summary, comparable=comparable)
+    names = {run.stage: run.name for run in runs}
+    theirs = " Hollow diamonds: the write-up&#x2019;s." if comparable else ""
+    return [
+        figure(
+            "results",
+            _picture(results_chart(runs)),
+            f"Dots: this study, with Wilson&#x2019;s 95 % interval.{theirs} "
+            "The axis is logarithmic; further left is better.",
+            results.made(*(f"metrics/{run.stage}.json" for run in runs)),
+            "either",
+        ),
+        figure(
+            "curve",
+            _picture(curve_chart(curve, runs)),
+            "Bars are 95 % intervals; the dotted line is the law that the text gives. "
+            f"Both axes are logarithmic.{theirs}",
+            results.made("metrics/learning-curve.json"),
+            "either",
+        ),
+        figure(
+            "robustness",
+            _picture(robustness_chart(results.robustness, {s: names[s] for s in TRAIN_STAGES})),
+            "In colour, the networks on all of the training images; in grey, the others.",
+            results.made("plots/robustness.csv"),
+            "beside",
+        ),
+        figure(
+            "losses",
+            _picture(
+                loss_chart(
+                    {names[stage]: table for stage, table in results.losses.items()},
+                    {run.name: run.settled for run in runs},
+                )
+            ),
+            "Mean loss per image against the epoch, logarithmic, on the same axes. Solid: "
+            "validation images; the dot is where the run has settled. Dashed: training images, "
+            "with dropout and views.",
+            results.made(*(f"plots/loss/{stage}.csv" for stage in results.losses)),
+            "multiples",
+        ),
+    ]
+
+
+def _about_the_best(results: Results) -> list[Widget]:
+    """What the best network learned."""
+    test, classes, section = results.split.test, results.split.classes, results.analyze
+    mistakes = features.find_mistakes(results.logits, test.labels)
+    counts = features.count_confusions(test.labels, results.logits.argmax(axis=1), len(classes))
+    neighbours = features.find_neighbours(results.features, section.neighbours)
+    queries = features.pick_queries(test.labels, pictures.MOST_CLASSES, section.seed)
+    made = results.made("metrics/analyze.json")
+    widgets = [
+        figure(
+            "mistakes",
+            pictures.show_mistakes(test, mistakes, section.mistakes, classes),
+            f"{min(section.mistakes, len(mistakes.indices))} of {len(mistakes.indices)} mistakes, "
+            "the most confident first: what the image is, what it was taken for, and how "
+            "probable the network thought that.",
+            made,
+        ),
+        figure(
+            "kernels",
+            pictures.show_kernels(results.kernels),
+            "The kernels of the first layer: violet where a pixel counts for them, orange where "
+            "it counts against.",
+            results.made(f"models/{BEST_STAGE}.safetensors"),
+        ),
+        figure(
+            "t-sne",
+            render("t_sne.html.j2", png=base64.b64encode(results.t_sne).decode()),
+            "The features of all test images in two dimensions, by t-SNE: near is similar, but "
+            "distances between groups mean little.",
+            made,
+        ),
+        figure(
+            "neighbours",
+            pictures.show_neighbours(test, queries, neighbours, classes),
+            "An image of each class, drawn at random, and those whose features are nearest.",
+            made,
+        ),
+    ]
+    if len(classes) <= pictures.MOST_CLASSES:
+        widgets.append(
+            figure(
+                "confusion",
+                pictures.show_confusion(counts, classes),
+                "Rows: what the test image is. Columns: what the network takes it for. The "
+                "stronger the colour, the more frequent the mistake.",
+                made,
+            )
+        )
+    return widgets
+
+
+def _picture(chart: Chart) -> str:
+    return render("chart.html.j2", svgs=chart.svg, alt=chart.alt)

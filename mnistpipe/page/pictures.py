@@ -1,0 +1,102 @@
+"""Images of the study as the page shows them: ink on paper, or light on dark."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+from numpy import ndarray
+from PIL import Image
+
+from mnistpipe.analysis.features import Mistakes, Neighbours
+from mnistpipe.data.split import Labelled
+from mnistpipe.files.figure_style import SIGNED
+from mnistpipe.page.widgets import render
+
+_EXAMPLES = 10  # of each class
+MOST_CLASSES = 26  # that a list or a table of classes is readable with
+_KERNEL_COLUMNS = 8
+
+
+def show_examples(train: Labelled, classes: Sequence[str]) -> str:
+    """The first training images of each class, and how many it has."""
+    rows = []
+    for number, name in enumerate(classes[:MOST_CLASSES]):
+        of_class = train.labels == number
+        images = train.images[of_class][:_EXAMPLES]
+        rows.append({"name": name, "count": int(of_class.sum()), "strip": _strip(images)})
+    return render("examples.html.j2", rows=rows, n_classes=len(classes))
+
+
+def show_mistakes(test: Labelled, mistakes: Mistakes, count: int, classes: Sequence[str]) -> str:
+    """The most confident mistakes: each image with its label and what it was taken for."""
+    shown = [
+        {
+            "number": int(number),
+            "label": classes[test.labels[number]],
+            "predicted": classes[predicted],
+            "confidence": float(confidence),
+            "picture": _strip(test.images[number : number + 1]),
+        }
+        for number, predicted, confidence in zip(
+            mistakes.indices[:count], mistakes.predicted, mistakes.confidence, strict=False
+        )
+    ]
+    return render("mistakes.html.j2", shown=shown)
+
+
+def show_neighbours(
+    test: Labelled, queries: Int64[ndarray, " q"], neighbours: Neighbours, classes: Sequence[str]
+) -> str:
+    """A row for each query: the test image, its nearest others, and how many share its label."""
+    rows = []
+    for query in queries:
+        found = neighbours.indices[query]
+        same = int((test.labels[found] == test.labels[query]).sum())
+        rows.append(
+            {
+                "name": classes[test.labels[query]],
+                "number": int(query),
+                "query": _strip(test.images[query : query + 1]),
+                "found": _strip(test.images[found]),
+                "same": same,
+                "count": len(found),
+            }
+        )
+    return render("neighbours.html.j2", rows=rows)
+
+
+def show_kernels(kernels: Float[ndarray, "k 1 h w"]) -> str:
+    """The first layer's kernels on one scale that is symmetric about zero."""
+    limit = float(np.abs(kernels).max())
+    k, _, h, w = kernels.shape
+    rows = -(-k // _KERNEL_COLUMNS)
+    sheet = np.zeros((rows * (h + 1) - 1, _KERNEL_COLUMNS * (w + 1) - 1, 4), dtype=np.uint8)
+    colours = mpl.colormaps[SIGNED]((kernels[:, 0] / limit + 1) / 2, bytes=True)
+    for number, colour in enumerate(colours):
+        row, column = divmod(number, _KERNEL_COLUMNS)
+        top, left = row * (h + 1), column * (w + 1)
+        sheet[top : top + h, left : left + w] = colour
+    return render("kernels.html.j2", sheet=_data_uri(sheet), count=k, limit=limit, side=w)
+
+
+def show_confusion(counts: Int64[ndarray, "c c"], classes: Sequence[str]) -> str:
+    """The confusion matrix as a table; the darker a mistake, the more frequent it is."""
+    off = counts * (1 - np.eye(len(counts), dtype=np.int64))
+    return render(
+        "confusion.html.j2", counts=counts.tolist(), classes=classes, most=max(1, int(off.max()))
+    )
+
+
+def _strip(images: UInt8[ndarray, "n 28 28"]) -> str:
+    """Images side by side, dark on light, as a data URI."""
+    row = np.concatenate([*images], axis=1) if len(images) else np.zeros((28, 1), dtype=np.uint8)
+    return _data_uri(255 - row)
+
+
+def _data_uri(pixels: UInt8[ndarray, "..."]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
