@@ -9,7 +9,8 @@
 # make check   formatting, lint rules, imports and types
 # make resolve  after a conflict in a merge or rebase: dvc.lock of both sides, and DVC does the rest
 # make experiments  DVC's experiments: what differs, and the validation accuracies
-# make plots   write dvc_plots/index.html with every curve and picture
+# make report  open report.html: the study on one page
+# make plots   write dvc_plots/index.html, DVC's page with every curve and picture, and open it
 # make bench   time the training engine against a plain loop (QUICK=1: roughly, in two minutes;
 #              GROWTH=1: time and memory against the number of images, views and threads;
 #              PROFILE=train-net: where the time goes)
@@ -24,7 +25,7 @@ JOBS ?= 1
 # Not by the variables that Python reads; what other variables mean, mnistpipe/files/environment.py decides.
 RUN := .venv/bin/python -E -m
 
-.PHONY: repro plan test test-long test-quick check experiments resolve plots bench search pretrain readme doctor .venv
+.PHONY: repro plan test test-long test-quick check experiments resolve report plots bench search pretrain readme doctor .venv
 
 repro: .venv
 	@$(RUN) tools repro --jobs $(JOBS) $(STAGES)
@@ -59,8 +60,12 @@ experiments: .venv
 resolve: .venv
 	@$(RUN) tools resolve --jobs $(JOBS)
 
+report: .venv
+	@$(RUN) tools show report.html
+
 plots: .venv
 	@$(RUN) dvc plots show
+	@$(RUN) tools show dvc_plots/index.html
 
 pretrain: .venv
 	@$(RUN) tools pretrain $(if $(SEEDS),--seeds $(SEEDS))

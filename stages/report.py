@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 from numpy import ndarray
 
@@ -40,7 +41,6 @@ from mnistpipe.training.plan import BEST_STAGE, PAIRS, SWEEP, TRAIN_STAGES
 METRICS = Path("metrics")
 # The sections whose parameters stand in the page beside what was made with them.
 SHOWN = ("prepare-split", *TRAIN_STAGES, SWEEP, "learning-curve", "robustness", "analyze")
-LOSSES = {"epoch": "int64", "training_loss": "float64", "validation_loss": "float64"}
 SCORES = {"stage": "str", "perturbation": "str", "strength": "int64", "test_error": "float64"}
 
 
@@ -82,20 +82,21 @@ def main() -> None:
     )
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
-    results = _read_results(summary, section, sections)
+    results = _read_results(summary, losses, section, sections)
     write_bytes(Path("report.html"), write_page(report, study_widgets(results)).encode())
 
 
-def _read_results(summary: Metrics, section: Analyze, params: Metrics) -> Results:
+def _read_results(
+    summary: Metrics, losses: Mapping[str, pd.DataFrame], section: Analyze, params: Metrics
+) -> Results:
     """What the page shows beside the numbers; `params` are of the stages that made it."""
-    stages = [*TRAIN_STAGES, *(f"{SWEEP}@{name}" for name in summary[SWEEP])]
     split = read_split()
     weights = Path(f"models/{BEST_STAGE}.safetensors")
     network = read_model(weights, "net", split.title, split.classes)
     logits, features = _read_features(Path("data/test-features.npz"), split.test)
     return Results(
         summary=summary,
-        losses={stage: read_table(Path(f"plots/loss/{stage}.csv"), LOSSES) for stage in stages},
+        losses=losses,
         robustness=read_table(Path("plots/robustness.csv"), SCORES),
         split=split,
         logits=logits,

@@ -15,7 +15,7 @@ from mnistpipe.data.split import Labelled
 from mnistpipe.files.artifacts import read_json, write_json
 from mnistpipe.networks.model_files import read_any_model
 from mnistpipe.training.plan import BEST_STAGE, PAIRS, TRAIN_STAGES
-from tests.conftest import PARAMS_FILE
+from tests.conftest import PARAMS_FILE, ROOT
 from tests.forks import Forks
 
 pytestmark = pytest.mark.slow
@@ -88,6 +88,7 @@ def study(
     for name, fraction in FRACTIONS.items():
         copy_run(folder, BEST_STAGE, f"partial-data@{name}", round(fraction * n_train))
     copy_run(folder, BEST_STAGE, "partial-data-steps@quarter", n_train // 4)
+    shutil.copy(ROOT / "dvc.yaml", folder)  # which the page quotes
     for stage in ("learning-curve", "robustness", "confidence", "analyze", "report"):
         ended = forks.run(folder, stage)
         assert (ended.status, ended.stderr) == (0, "")

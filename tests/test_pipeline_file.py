@@ -181,7 +181,17 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
             ["robustness", "partial-data.fractions", "partial-data.other_steps.fractions"],
         ),
         ("confidence", ["confidence", *TRAIN_STAGES, SWEEP]),
-        ("report", []),
+        (
+            "report",
+            [
+                "prepare-split",
+                *TRAIN_STAGES,
+                "partial-data",
+                "learning-curve",
+                "robustness",
+                "analyze",
+            ],
+        ),
     ],
 )
 def test_params_are_the_sections_that_the_stage_reads(name: str, params: list[str]) -> None:
@@ -372,7 +382,7 @@ def test_no_stage_after_prepare_split_reads_the_raw_files() -> None:
 
 
 def test_every_file_that_is_read_is_written_by_an_earlier_stage() -> None:
-    written = {"mnistpipe", "stages", "${data.folder}"}  # by us, or by the user
+    written = {"mnistpipe", "stages", "dvc.yaml", "${data.folder}"}  # by us, or by the user
     for name, stage in STAGES.items():
         assert not set(stage["deps"]) - written, name
         keys = KEYS[name][1] if name in KEYS else [""]
@@ -385,6 +395,12 @@ def test_a_changed_image_of_ones_own_is_seen_and_its_folder_is_there_by_default(
     assert "${data.folder}" in STAGES["fetch-data"]["deps"]
     default = load_params(PARAMS_FILE).data.folder
     assert f"{default}/README.md" in tracked_files()  # or DVC would miss the folder in a clone
+
+
+def test_the_page_shows_the_loss_of_every_run_that_the_report_is_about() -> None:
+    deps = [dep for dep in STAGES["report"]["deps"] if dep.startswith("plots/loss/")]
+    stages = [*TRAIN_STAGES, *full_names(SWEEP)]
+    assert sorted(deps) == sorted(f"plots/loss/{stage}.csv" for stage in stages)
 
 
 def test_the_best_model_is_named_as_an_artifact() -> None:

@@ -11,7 +11,7 @@ from mnistpipe.files.artifacts import read_json
 from mnistpipe.files.errors import UserError
 from tests.conftest import ROOT
 from tests.images.drawings import draw
-from tools.readme import END, PICTURES, START, both_recipes, with_results
+from tools.readme import PICTURES, both_recipes, sizes_table, with_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -23,7 +23,7 @@ def test_the_results_table_is_the_summaries(monkeypatch: pytest.MonkeyPatch) -> 
     as_committed = ["git", "diff", "--quiet", "HEAD", "--", "metrics/summary.json"]
     if dataset != "MNIST" and subprocess.run(as_committed, check=False).returncode != 0:
         pytest.skip(f"the study has run on {dataset} here, and the README's numbers are MNIST's")
-    assert with_results(README, both_recipes(summary)) == README
+    assert with_table(ROOT / "README.md", "results", both_recipes(summary)) == README
     assert dataset == "MNIST"
 
 
@@ -54,10 +54,23 @@ def test_the_example_runs(
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["7", "8"]
 
 
-def test_only_the_text_between_the_marks_changes() -> None:
-    assert with_results(f"a\n{START}old\n{END}\nb", "new") == f"a\n{START}new\n{END}\nb"
+def test_only_the_text_between_the_marks_changes(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    start, end = "<!-- sizes: written by make readme -->", "<!-- end of sizes -->"
+    page.write_text(f"a\n{start}\nold\n{end}\nb", encoding="utf-8")
+    assert with_table(page, "sizes", "new") == f"a\n{start}\nnew\n{end}\nb"
+    page.write_text(f"{end} {start}\n", encoding="utf-8")
     with pytest.raises(UserError, match="should hold the lines"):
-        with_results(f"{END} {START}", "new")
+        with_table(page, "sizes", "new")
+
+
+def test_the_sizes_of_a_page_add_up() -> None:
+    page = '<p>text</p><div class="widget" id="map"><div>1234567890</div></div>'
+    assert sizes_table(page).splitlines()[2:] == [
+        "| `map` | 56 |",
+        "| `text` | 11 |",
+        "| the whole page | 67 |",
+    ]
 
 
 def test_contributing_names_the_commands_of_ci() -> None:

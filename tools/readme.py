@@ -1,6 +1,7 @@
 """Bring README.md up to date with the last run: python -m tools readme.
 
-The results table is made from metrics/summary.json, the pictures are copied into docs/. After the
+The results table is made from metrics/summary.json, the pictures are copied into docs/, and
+docs/page.md says how large the parts of report.html are. After the
 tuned study, its summary is kept for the table's column, and README.md is left as it is.
 """
 
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from mnistpipe.files.artifacts import read_json, write_bytes
 from mnistpipe.files.errors import UserError
+from mnistpipe.page.sizes import measure_parts
 from mnistpipe.report.page import write_results
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.study import load_params
@@ -22,7 +24,7 @@ PICTURES = (
     Path("plots/analyze/t-sne.png"),
     Path("plots/analyze/neighbours.png"),
 )
-START, END = "<!-- results: written by make readme -->\n", "<!-- end of results -->"
+REPORT_PAGE, PAGE = Path("report.html"), Path("docs/page.md")
 
 
 def main() -> None:
@@ -35,11 +37,14 @@ def main() -> None:
         write_bytes(TUNED_SUMMARY, SUMMARY.read_bytes())
         print(f"{TUNED_SUMMARY} written; git checkout params.yaml && make repro && make readme")
         return
-    missing = [str(picture) for picture in PICTURES if not picture.exists()]
+    missing = [str(path) for path in (*PICTURES, REPORT_PAGE) if not path.exists()]
     if missing:
         raise UserError(f"{', '.join(missing)} missing; run: make repro")
-    text = README.read_text(encoding="utf-8")
-    write_bytes(README, with_results(text, both_recipes(summary)).encode())
+    for path, what, table in (
+        (README, "results", both_recipes(summary)),
+        (PAGE, "sizes", sizes_table(REPORT_PAGE.read_text(encoding="utf-8"))),
+    ):
+        write_bytes(path, with_table(path, what, table).encode())
     for picture in PICTURES:
         write_bytes(Path("docs") / picture.name, picture.read_bytes())
 
@@ -50,12 +55,22 @@ def both_recipes(summary: Metrics) -> str:
     return write_results(summary, tuned)
 
 
-def with_results(text: str, table: str) -> str:
-    """README's text with this table in it.
+def sizes_table(page: str) -> str:
+    """How large the parts of the page are, the largest first, and the whole."""
+    sizes = sorted(measure_parts(page).items(), key=lambda part: -part[1])
+    rows = [f"| `{name}` | {size:,} |" for name, size in sizes]
+    whole = f"| the whole page | {sum(size for _, size in sizes):,} |"
+    return "\n".join(["| part | bytes |", "| --- | ---: |", *rows, whole])
 
-    Raises UserError if the two marks are not there, once each and in order.
+
+def with_table(path: Path, what: str, table: str) -> str:
+    """The text of a page with this table between its two marks.
+
+    Raises UserError if the marks are not there, once each and in order.
     """
-    pattern = re.escape(START) + "(.*?)" + re.escape(END)
-    if text.count(START) != 1 or text.count(END) != 1 or not re.search(pattern, text, re.DOTALL):
-        raise UserError(f"{README} should hold the lines '{START.strip()}' and '{END}' once each.")
-    return re.sub(pattern, lambda _: f"{START}{table}\n{END}", text, flags=re.DOTALL)
+    text = path.read_text(encoding="utf-8")
+    start, end = f"<!-- {what}: written by make readme -->\n", f"<!-- end of {what} -->"
+    pattern = re.escape(start) + "(.*?)" + re.escape(end)
+    if text.count(start) != 1 or text.count(end) != 1 or not re.search(pattern, text, re.DOTALL):
+        raise UserError(f"{path} should hold the lines '{start.strip()}' and '{end}' once each.")
+    return re.sub(pattern, lambda _: f"{start}{table}\n{end}", text, flags=re.DOTALL)

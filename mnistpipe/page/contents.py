@@ -98,6 +98,7 @@ def _about_data(results: Results) -> list[Widget]:
 def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widget]:
     curve = learning_curve(results.summary, comparable=comparable)
     names = {run.stage: run.name for run in runs}
+    losses = {stage: table for stage, table in results.losses.items() if stage in names}
     theirs = " Hollow diamonds: the write-up&#x2019;s." if comparable else ""
     return [
         figure(
@@ -127,14 +128,14 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
             "losses",
             _picture(
                 loss_chart(
-                    {names[stage]: table for stage, table in results.losses.items()},
+                    {names[stage]: table for stage, table in losses.items()},
                     {run.name: run.settled for run in runs},
                 )
             ),
             "Mean loss per image against the epoch, logarithmic, on the same axes. Solid: "
             "validation images; the dot is where the run has settled. Dashed: training images, "
             "with dropout and views.",
-            results.made(*(f"plots/loss/{stage}.csv" for stage in results.losses)),
+            results.made(*(f"plots/loss/{stage}.csv" for stage in losses)),
             "multiples",
         ),
     ]

@@ -38,6 +38,8 @@ def write_page(report: str, widgets: Sequence[Widget]) -> str:
     markdown = MarkdownIt("commonmark").enable("table")
     markdown.add_render_rule("table_open", _open_table)
     markdown.add_render_rule("table_close", _close_table)
+    for kind in ("fence", "code_block"):
+        markdown.add_render_rule(kind, _code)
     tokens = markdown.parse(report)
     _place(tokens, {widget.name: widget for widget in widgets})
     first, *sections = _split(markdown, tokens)
@@ -87,6 +89,11 @@ def _open_table(_: RendererHTML, tokens: Sequence[Token], place: int, *__: objec
 
 def _close_table(_: RendererHTML, tokens: Sequence[Token], place: int, *__: object) -> str:
     return "</table></div>" + ("</details>" if "folded" in tokens[place].meta else "")
+
+
+def _code(_: RendererHTML, tokens: Sequence[Token], place: int, *__: object) -> str:
+    """Long lines scroll likewise."""
+    return f'<pre tabindex="0"><code>{html.escape(tokens[place].content)}</code></pre>\n'
 
 
 def _split(markdown: MarkdownIt, tokens: list[Token]) -> Iterable[Section]:

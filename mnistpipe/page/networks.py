@@ -1,12 +1,12 @@
 """The networks, drawn from what PyTorch does when an image passes through them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from mnistpipe.data.split import SIDE
 from mnistpipe.networks.models import NETWORKS, build_network
@@ -47,46 +47,40 @@ def trace(name: str, n_classes: int) -> list[Layer]:
     return [Layer("image", tuple(image.shape[1:]), 0), *watch.layers]
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the operations that change a shape or have parameters."""
+class _Watch(TorchFunctionMode):
+    """Notes the operations that pool or have parameters."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.layers: list[Layer] = []
-        self._parameters = 0  # of a layer that is on its way: a linear one's are turned before
 
-    def __torch_dispatch__(  # type: ignore[no-untyped-def]
+    def __torch_function__(
         self,
-        func,  # noqa: ANN001 (PyTorch has no public type for it)
+        func: Callable[..., Any],
         types: object,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 (likewise)
-        result = func(*args, **(kwargs or {}))
-        self._parameters += sum(each.numel() for each in args if isinstance(each, nn.Parameter))
-        operation = func.__name__.partition(".")[0]
-        if operation != "t" and (self._parameters or "pool" in operation):
-            output = result if isinstance(result, Tensor) else result[0]
-            layer = Layer(_say(operation, args), tuple(output.shape[1:]), self._parameters)
-            self.layers.append(layer)
-            self._parameters = 0
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        given = [each for each in (*args, *kwargs.values()) if isinstance(each, nn.Parameter)]
+        name = func.__name__
+        if isinstance(result, Tensor) and name != "__get__" and (given or "pool" in name):
+            parameters = sum(each.numel() for each in given)
+            self.layers.append(Layer(_say(name, args), tuple(result.shape[1:]), parameters))
         return result
 
 
 def _say(operation: str, args: Sequence[Any]) -> str:
     match operation:
-        case "convolution":
+        case "conv2d":
             return f"convolution {_TIMES.join(map(str, args[1].shape[2:]))}"
-        case "max_pool2d_with_indices":
-            return f"maximum of {_TIMES.join(map(str, args[1]))}"
+        case "max_pool2d":
+            return f"maximum of {args[1]}{_TIMES}{args[1]}"
         case "avg_pool2d":
-            return f"mean of {_TIMES.join(map(str, args[1]))}"
-        case "addmm":
-            return "linear"
-        case "native_batch_norm":
-            return "batch norm"
+            return f"mean of {args[1]}{_TIMES}{args[1]}"
         case _:
-            return operation
+            return operation.replace("_", " ")
 
 
 def draw_networks(n_classes: int) -> str:

@@ -1,6 +1,7 @@
 """Charts as SVG that takes colours and type from the page around it."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ DIAMOND |= {"stroke": THEIRS, "strokeWidth": 1.5, "fill": "var(--paper)"}
 LABEL: Spec = {"type": "text", "fontSize": 12, "align": "left", "fill": "var(--ink)"}
 # The font by which Vega measures, which comes with it; the page then writes in its own.
 _FONT = "Roboto"
+# Vega's names for parts of a drawing, too, would only be in the way of who hears the page read.
+_OWN_WORDS = re.compile(rf' (?:font-family="{_FONT}"|(?:class|role|aria-[a-z]+)="[^"]*")')
 _CONFIG: Spec = {
     "aria": False,  # the page says in words what a chart shows
     "font": _FONT,
@@ -65,8 +68,7 @@ def draw(spec: Spec, width: int, height: int) -> str:
         "padding": 4,
         **spec,
     }
-    svg: str = vl_convert.vegalite_to_svg(whole)
-    return svg.replace(f' font-family="{_FONT}"', "")
+    return _OWN_WORDS.sub("", vl_convert.vegalite_to_svg(whole))
 
 
 def log_axis(values: Sequence[float]) -> Spec:

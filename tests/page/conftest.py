@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.page.browser import WIDE, Browser, Page, start_browser
 
 OpenPage = Callable[..., Page]
@@ -32,3 +33,12 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     yield open_file
     for page in opened:
         browser.send("Target.closeTarget", targetId=page.target)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core, which looks for what keeps people from reading a page."""
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.exists():
+        pytest.skip("needs axe-core: .ci/browser")
+    return path.read_text(encoding="utf-8")

@@ -135,7 +135,7 @@ def test_what_is_true_of_mnist_alone_is_said_there_alone() -> None:
 def test_no_paragraph_has_a_hole(dataset: str) -> None:
     """Blocks of a template leave neither blank lines nor blanks behind."""
     report = report_of(dataset, NO_SPIKE)
-    assert report.endswith(" |\n")
+    assert report.endswith("nothing else.\n")
     assert "\n\n\n" not in report
     assert not [line for line in report.splitlines() if line != line.rstrip()]
     assert not re.search(r"[{}]|\bNone\b|  [a-z]", report.replace("    test error", ""))
@@ -153,7 +153,7 @@ def test_every_table_and_heading_stands_between_blank_lines(dataset: str) -> Non
 def test_a_name_that_nobody_computes_is_an_error() -> None:
     summary = summary_of(MNIST)
     augmentation = robustness_metrics()["augmentation"]
-    with pytest.raises(UndefinedError, match="'convnet'"):
+    with pytest.raises(UndefinedError, match="'net'"):
         write_report(summary, NO_SPIKE, {}, {}, augmentation, disputed_labels())
     del summary["data"]["distinct"]  # which a filter takes
     with pytest.raises(UndefinedError, match="'distinct'"):
@@ -162,4 +162,6 @@ def test_a_name_that_nobody_computes_is_an_error() -> None:
 
 def test_the_results_of_the_report_are_the_table_that_the_readme_has() -> None:
     table = write_results(summary_of(MNIST))
-    assert f"## Test set\n\n{table}\n\nAccuracy is" in report_of(MNIST, NO_SPIKE)
+    assert f"## Test set\n\n<!-- widget: results -->\n\n{table}\n\nAccuracy is" in report_of(
+        MNIST, NO_SPIKE
+    )

@@ -16,7 +16,7 @@ from tests.report.example import (
 
 
 def test_each_accuracy_has_its_interval() -> None:
-    sure = report_of(MNIST, NO_SPIKE).split("## ")[2]
+    sure = report_of(MNIST, NO_SPIKE).partition("## How sure is that?")[2]
     table = sure.partition("Two runs are compared")[0]
     assert row_of(table, "`train-net-augmented`") == [
         "`train-net-augmented`",
@@ -34,7 +34,7 @@ def test_several_seeds_show_their_spread_and_the_first_is_counted() -> None:
     summary["train-net-augmented"]["test"] = score_of_seeds(70, 50)
     report = report_of(MNIST, NO_SPIKE, summary)
     assert row_of(report, "Net + blur + rotation")[4] == "**99.40%** ± 0.14"
-    sure = report.split("## ")[2]
+    sure = report.partition("## How sure is that?")[2]
     table = sure.partition("Two runs are compared")[0]
     assert row_of(table, "`train-net-augmented`")[1:] == [
         "99.40%",

@@ -1,0 +1,77 @@
+"""A small study's results, made up, and its page."""
+
+import io
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image
+
+from mnistpipe.analysis.params import Analyze
+from mnistpipe.data.split import Labelled, split_dataset
+from mnistpipe.page.contents import Results, study_widgets
+from mnistpipe.page.document import write_page
+from mnistpipe.page.provenance import find_origins
+from mnistpipe.report.summary import MNIST
+from mnistpipe.training.plan import TRAIN_STAGES
+from tests.conftest import ROOT
+from tests.report.example import NO_SPIKE, report_of, summary_of
+
+CLASSES = ("0", "Ankle boot")  # as in the example's metrics
+PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+PARAMS: dict[str, Any] = yaml.safe_load(
+    (ROOT / "tests" / "params.yaml").read_text(encoding="utf-8")
+)
+
+
+def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
+    """Of a study whose last test image of each class is a mistake."""
+    summary = summary_of(dataset)
+    generator = np.random.default_rng(0)
+    n = 20 * len(classes)
+    images = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+    labels = np.arange(n) % len(classes)
+    test = Labelled(images[: n // 2], labels[: n // 2])
+    answers = np.where(np.arange(n // 2) >= n // 2 - len(classes), -1, 1)
+    logits = answers[:, np.newaxis] * np.eye(len(classes))[test.labels] * 4
+    epochs = np.arange(1, 5)
+    loss = pd.DataFrame({"epoch": epochs, "training_loss": 1 / epochs, "validation_loss": 0.5})
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8), "white").save(png, "png")
+    return Results(
+        summary=summary,
+        losses=dict.fromkeys([*TRAIN_STAGES, "partial-data@half"], loss),
+        robustness=pd.DataFrame(
+            [
+                {"stage": stage, "perturbation": key, "strength": strength, "test_error": 0.1}
+                for stage in summary["robustness"]
+                for key, strengths in {"blur": (0, 1, 2), "rotation": (0, 30)}.items()
+                for strength in strengths
+            ]
+        ),
+        split=split_dataset(
+            dataset, classes, Labelled(images, labels), test, validation_fraction=0.2, seed=0
+        ),
+        logits=logits,
+        features=generator.normal(size=(n // 2, 4)) + 20 * test.labels[:, np.newaxis],
+        kernels=generator.normal(size=(32, 1, 5, 5)),
+        t_sne=png.getvalue(),
+        analyze=Analyze(mistakes=25, neighbours=3, perplexity=2.0, seed=0),
+        origins=find_origins(PIPELINE, PARAMS),
+    )
+
+
+@cache
+def page_of(dataset: str = MNIST) -> str:
+    """The page with all that stands in it."""
+    return write_page(report_of(dataset, NO_SPIKE), study_widgets(results_of(dataset)))
+
+
+def write_example(folder: Path, dataset: str = MNIST) -> Path:
+    """The page as a file."""
+    path = folder / "report.html"
+    path.write_text(page_of(dataset), encoding="utf-8")
+    return path

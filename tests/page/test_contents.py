@@ -1,0 +1,53 @@
+import re
+
+import pytest
+
+from mnistpipe.page.contents import study_widgets
+from mnistpipe.page.document import write_page
+from mnistpipe.report.summary import MNIST
+from tests.page.example import page_of, results_of
+from tests.report.example import DIGITS, NO_SPIKE, report_of
+
+TABLES = {"results", "curve", "robustness", "losses"}  # charts with one behind them
+
+
+def test_the_page_is_the_same_each_time() -> None:
+    again = write_page(report_of(MNIST, NO_SPIKE), study_widgets(results_of(MNIST)))
+    assert again == page_of(MNIST)
+
+
+def test_every_chart_has_its_table_and_every_figure_what_made_it() -> None:
+    page = page_of(MNIST)
+    for name in TABLES:
+        assert re.search(rf'id="{name}">.*?</div>\n<details><summary>In numbers', page, re.DOTALL)
+    for widget in study_widgets(results_of(MNIST)):
+        made = re.findall(r"<code>dvc repro ([^<]+)</code>", widget.html)
+        assert len(made) == (widget.name != "networks"), widget.name
+
+
+def test_on_other_data_nothing_is_said_that_is_true_of_mnist_alone() -> None:
+    """Parameters and commands are quoted as they are."""
+    page = page_of(DIGITS).replace(DIGITS, "")
+    text = re.sub(r"<style>.*?</style>|<pre.*?</pre>", "", page, flags=re.DOTALL)
+    text = text.replace("These are not MNIST's numbers", "").replace("the write-up's are", "")
+    for word in ("MNIST", "write-up", "diamond", "spike", "digit"):
+        assert word in page_of(MNIST) or word == "digit"
+        assert not re.findall(rf".*{word}.*", text), word
+
+
+@pytest.mark.parametrize("dataset", [MNIST, DIGITS])
+def test_nothing_is_asked_of_the_network(dataset: str) -> None:
+    addresses = re.findall(r'(?:src|href)="([^"]+)"|url\(([^)]+)\)', page_of(dataset))
+    assert addresses
+    assert all(re.match("#|data:", "".join(address)) for address in addresses)
+
+
+def test_every_picture_has_its_words() -> None:
+    page = page_of(MNIST)
+    images = re.findall(r"<img [^>]*>", page)
+    assert images
+    assert all(re.search(r'alt="[^"]+"', image) for image in images)
+    drawn = re.findall(r"<svg [^>]*>", page)
+    labelled = re.findall(r'role="img" aria-label="[^"]{30,}"', page)
+    assert drawn
+    assert len(labelled) == 4 + 2  # charts, of which some are several drawings, and networks

@@ -1,0 +1,95 @@
+"""The page as a person opens it: from a file, without a network."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mnistpipe.report.summary import MNIST
+from tests.page.browser import PHONE, WIDE
+from tests.page.conftest import OpenPage
+from tests.page.example import write_example
+from tests.report.example import DIGITS
+
+LOOKS = [(WIDE, False), (WIDE, True), (PHONE, False), (PHONE, True)]
+FIRST_PAINT_MS = 2000
+# What axe finds: each kind, with the first few elements.
+VIOLATIONS = """
+axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.map(
+  (each) => [each.id, each.nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]))
+"""
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_example(tmp_path_factory.mktemp("page"))
+
+
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
+def test_it_opens_in_silence_and_fits(
+    open_page: OpenPage, example: Path, width: int, *, dark: bool
+) -> None:
+    page = open_page(example, width, dark=dark)
+    assert page.evaluate("document.title") == "Small convolutional networks on MNIST"
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") == (not dark)
+    assert page.complaints() == []
+    assert page.requests() == [example.as_uri()]
+
+
+def test_it_is_painted_soon(open_page: OpenPage, example: Path) -> None:
+    """The best of three, as the machine does other things, too."""
+    paint = "performance.getEntriesByName('first-contentful-paint')"
+    times = []
+    for _ in range(3):
+        page = open_page(example)
+        page.send("Page.bringToFront")
+        page.wait(f"{paint}.length > 0")
+        times.append(page.evaluate(f"{paint}[0].startTime"))
+    assert min(times) < FIRST_PAINT_MS
+
+
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
+def test_nobody_is_kept_from_reading_it(
+    open_page: OpenPage, example: Path, axe: str, width: int, *, dark: bool
+) -> None:
+    page = open_page(example, width, dark=dark)
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    page.evaluate(axe)
+    assert page.evaluate(VIOLATIONS) == []
+
+
+def test_a_command_is_copied_by_keys(open_page: OpenPage, example: Path) -> None:
+    page = open_page(example)
+    page.evaluate("document.querySelector('#curve summary').focus()")
+    page.press("Enter", 13, "\r")
+    assert page.evaluate("document.querySelector('#curve details').open")
+    page.press("Tab", 9)
+    assert page.evaluate("document.activeElement.textContent") == "Copy"
+    page.press("Enter", 13, "\r")
+    page.wait("document.activeElement.textContent === 'Copied'")
+    assert page.evaluate("getSelection().toString()") == "dvc repro learning-curve"
+
+
+def test_the_links_lead_to_sections(open_page: OpenPage, example: Path) -> None:
+    page = open_page(example)
+    missing = page.evaluate(
+        "[...document.querySelectorAll('a')].filter((a) => !document.querySelector(a.hash))"
+        ".map((a) => a.outerHTML)"
+    )
+    assert missing == []
+
+
+@pytest.mark.parametrize("dataset", [MNIST, DIGITS])
+def test_without_scripts_nothing_is_missing(
+    open_page: OpenPage, tmp_path: Path, dataset: str
+) -> None:
+    """Everything that the report says is there to read."""
+    page = open_page(write_example(tmp_path, dataset))
+    text = page.evaluate("document.body.textContent")
+    page.send("Emulation.setScriptExecutionDisabled", value=True)
+    page.send("Page.reload")
+    page.wait("document.readyState === 'complete'")
+    still = page.evaluate("document.body.textContent")
+    assert json.dumps(text).replace("Copy", "") == json.dumps(still).replace("Copy", "")

@@ -1,0 +1,94 @@
+import base64
+import io
+import re
+
+import numpy as np
+from numpy import ndarray
+from PIL import Image
+
+from mnistpipe.analysis.features import Mistakes, Neighbours
+from mnistpipe.data.split import Labelled
+from mnistpipe.page.pictures import (
+    MOST_CLASSES,
+    show_confusion,
+    show_examples,
+    show_kernels,
+    show_mistakes,
+    show_neighbours,
+)
+
+NAMES = ("cat & dog", "<b>")
+IMAGES = Labelled(
+    np.arange(6, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 28, 28), np.uint8),
+    np.array([0, 1, 0, 1, 0, 1]),
+)
+
+
+def pictures_in(html: str) -> list[ndarray]:
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    return [np.array(Image.open(io.BytesIO(base64.b64decode(each)))) for each in found]
+
+
+def test_examples_are_of_their_class_and_counted() -> None:
+    html = show_examples(IMAGES, NAMES)
+    first, second = pictures_in(html)
+    assert first.shape == (28, 3 * 28)
+    assert (255 - first[0, ::28]).tolist() == [0, 2, 4]
+    assert (255 - second[0, ::28]).tolist() == [1, 3, 5]
+    assert re.findall(r"<b>(.*?)</b>.*?<span>(\d)</span>", html) == [
+        ("cat &amp; dog", "3"),
+        ("&lt;b&gt;", "3"),
+    ]
+
+
+def test_of_many_classes_the_first_have_examples() -> None:
+    many = [f"c{number}" for number in range(MOST_CLASSES + 5)]
+    assert show_examples(IMAGES, many).count("<li>") == MOST_CLASSES
+
+
+def test_a_mistake_says_what_it_is_and_was_taken_for() -> None:
+    mistakes = Mistakes(np.array([3, 2]), np.array([0, 1]), np.array([0.987, 0.6]))
+    html = show_mistakes(IMAGES, mistakes, 1, NAMES)
+    (picture,) = pictures_in(html)
+    assert (255 - picture == 3).all()
+    text = re.sub(r"<[^>]+>", " ", html).split()
+    assert " ".join(text) == "&lt;b&gt; taken for cat &amp; dog 98.7%"
+    assert 'alt="test image 3"' in html
+
+
+def test_neighbours_of_another_class_are_counted() -> None:
+    indices = np.array([[2, 1]] * 6)
+    neighbours = Neighbours(indices, np.zeros((6, 2)))
+    html = show_neighbours(IMAGES, np.array([0, 5]), neighbours, NAMES)
+    assert re.findall(r"(\d of \d)", html) == ["1 of 2", "1 of 2"]
+    _, found, *_ = pictures_in(html)
+    assert (255 - found[0, ::28]).tolist() == [2, 1]
+
+
+def test_kernels_are_on_one_scale_symmetric_about_zero() -> None:
+    kernels = np.zeros((9, 1, 2, 2))
+    kernels[0, 0, 0, 0], kernels[8, 0, 1, 1] = -0.5, 0.25
+    html = show_kernels(kernels)
+    (sheet,) = pictures_in(html)
+    assert sheet.shape == (5, 8 * 3 - 1, 4)
+    assert (sheet[2, :, 3] == 0).all()  # between the rows nothing is drawn
+    red, _, blue, _ = sheet[0, 0].astype(int)
+    assert red > blue  # orange
+    assert re.search(r"9 kernels of 2.2 weights between -0.50 and 0.50", html)
+
+
+def test_every_cell_of_the_confusion_matrix_says_where_it_is() -> None:
+    html = show_confusion(np.array([[990, 4], [0, 1000]]), NAMES)
+    cells = re.findall(r'<td(.*?) data-actual="(\d)" data-predicted="(\d)">(.*?)</td>', html)
+    assert [(actual, predicted, count) for _, actual, predicted, count in cells] == [
+        ("0", "0", "990"),
+        ("0", "1", "4"),
+        ("1", "0", ""),
+        ("1", "1", "1,000"),
+    ]
+    assert [kind for kind, *_ in cells] == [
+        ' class="diagonal"',
+        ' style="--share: 100%"',
+        "",
+        ' class="diagonal"',
+    ]
