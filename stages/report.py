@@ -104,6 +104,7 @@ def _read_results(
         kernels=network.conv1.weight.detach().numpy(),
         t_sne=Path("plots/analyze/t-sne.png").read_bytes(),
         analyze=section,
+        # DVC lets no stage depend on dvc.yaml, of which this takes commands and descriptions.
         origins=find_origins(yaml.safe_load(read_text(Path("dvc.yaml"))), params),
     )
 
