@@ -11,6 +11,8 @@ from tests.page.conftest import OpenPage
 from tests.page.example import write_example
 from tests.report.example import DIGITS
 
+pytestmark = pytest.mark.slow
+
 LOOKS = [(WIDE, False), (WIDE, True), (PHONE, False), (PHONE, True)]
 FIRST_PAINT_MS = 2000
 # What axe finds: each kind, with the first few elements.
