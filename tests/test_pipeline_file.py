@@ -397,12 +397,6 @@ def test_a_changed_image_of_ones_own_is_seen_and_its_folder_is_there_by_default(
     assert f"{default}/README.md" in tracked_files()  # or DVC would miss the folder in a clone
 
 
-def test_the_page_shows_the_loss_of_every_run_that_the_report_is_about() -> None:
-    deps = [dep for dep in STAGES["report"]["deps"] if dep.startswith("plots/loss/")]
-    stages = [*TRAIN_STAGES, *full_names(SWEEP)]
-    assert sorted(deps) == sorted(f"plots/loss/{stage}.csv" for stage in stages)
-
-
 def test_the_best_model_is_named_as_an_artifact() -> None:
     assert PIPELINE["artifacts"]["best-model"]["path"] == f"models/{BEST_STAGE}.safetensors"
 

@@ -87,8 +87,8 @@ def _about_data(results: Results) -> list[Widget]:
         figure(
             "networks",
             draw_networks(n),
-            "Seen while PyTorch passes an image through them. Each box is what a layer hands on: as "
-            "high as its maps, and the wider, the more maps there are. Filled boxes have "
+            "Seen while PyTorch passes an image through them. Each box is what a layer hands on: "
+            "as high as its maps, and the wider, the more maps there are. Filled boxes have "
             "parameters. ReLU is left out.",
             [],
         ),
