@@ -1,7 +1,7 @@
 """Makes pictures of a digit, of any size and kind, like the images that the networks know."""
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
@@ -47,15 +47,18 @@ def mnist(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "28 28"]:
     scale = BOX / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX))
-    return np.round(255 * _centred(np.clip(small, 0, 1))).astype(np.uint8)
+    return _centred(np.round(255 * np.clip(small, 0, 1)).astype(np.uint8))
 
 
-def _centred(ink: Float[ndarray, "h w"]) -> Float[ndarray, "28 28"]:
-    """Put the centre of mass on pixel 14 of both axes, as MNIST has it, if the ink stays within."""
-    canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
+def _centred(ink: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "28 28"]:
+    """Put the centre of mass on pixel 14 of both axes, as MNIST has it, if the ink stays within.
+
+    By integers: what lies in the middle of two pixels goes the same way in the page's JavaScript.
+    """
+    canvas = np.zeros((SIDE, SIDE), dtype=np.uint8)
     corner = []
     for axis, length in enumerate(ink.shape):
-        mass = ink.sum(axis=1 - axis)
+        mass = ink.sum(axis=1 - axis, dtype=np.int64)
         centre = mass @ np.arange(length) / mass.sum()
         corner.append(min(max(round(SIDE / 2 - centre), 0), SIDE - length))
     top, left = corner
