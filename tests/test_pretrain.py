@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.artifacts import read_json
 from mnistpipe.files.errors import UserError
+from mnistpipe.networks.models import Net
+from mnistpipe.training.plan import read_training_run
 from tests.conftest import ROOT
 from tools import pretrain
 
@@ -19,19 +22,11 @@ def test_calibration_finds_the_temperature_that_was_lost() -> None:
     assert pretrain.calibrate(logits * 0.5, labels) == pytest.approx(0.5, abs=0.02)
 
 
-def test_sure_are_the_answers_that_are_right() -> None:
-    logits = torch.log(torch.tensor([[0.9, 0.1]] * 5 + [[0.7, 0.3]] * 5 + [[0.6, 0.4]] * 5))
-    labels = torch.tensor([0] * 10 + [1] * 5)
-    assert pretrain.sure_from(logits, labels) == pytest.approx(0.61)
-    with pytest.raises(UserError, match="train for more epochs"):
-        pretrain.sure_from(logits, 1 - torch.zeros(15, dtype=torch.int64))
-
-
 def test_network_and_card_are_made_by_one_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: Split
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrain, "SURE", 0.0)  # of random images nothing can be
+    monkeypatch.setattr(pretrain, "sure_from", lambda *_: 0.5)  # of random images nothing can be
     monkeypatch.setattr(pretrain, "_commit", lambda: "abc")
     write_split(SPLIT_FILE, split)
     recipe = str(ROOT / pretrain.RECIPE)
@@ -45,3 +40,13 @@ def test_network_and_card_are_made_by_one_command(
     classifier = load("net.safetensors")
     assert classifier.card.classes == split.classes
     assert classifier.settings.sure_from == card["sure_from"]
+
+
+def test_a_network_that_is_never_sure_is_no_network_to_come_with_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: Split
+) -> None:
+    monkeypatch.setattr(pretrain, "sure_from", lambda *_: 1.0)
+    result = SimpleNamespace(network=Net())
+    wanted = read_training_run(pretrain.BEST_STAGE, ROOT / pretrain.RECIPE)
+    with pytest.raises(UserError, match="train for more epochs"):
+        pretrain.write_pretrained(tmp_path / "net.safetensors", wanted, 1, result, split)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, Examples, predict
+from mnistpipe.scoring.threshold import sure_from
 from mnistpipe.training.engine import start_engine
 from mnistpipe.training.plan import BEST_STAGE, TrainingRun, read_training_run
 from mnistpipe.training.trials import Result
@@ -28,7 +29,6 @@ from mnistpipe.training.workers import plan_trials, run_trials
 from tools.repro import at_least_one
 
 RECIPE = Path("recipes/tuned/params.yaml")
-SURE = 0.998  # share of the sure answers that should be right
 
 
 def main() -> None:
@@ -71,11 +71,15 @@ def write_pretrained(
     validation = Examples.on(torch.device("cpu"), split.validation)
     logits = predict(result.network, validation.images).logits
     temperature = calibrate(logits, validation.labels)
+    probabilities = torch.softmax(logits.double() / temperature, dim=1).numpy()
+    threshold = sure_from(probabilities, split.validation.labels)
+    if threshold == 1:
+        raise UserError("No threshold makes the answers sure; train for more epochs.")
     write_json(
         path.with_suffix(".json"),
         {
             "temperature": temperature,
-            "sure_from": sure_from(logits / temperature, validation.labels),
+            "sure_from": threshold,
             "dataset": split.title,
             "examples": len(split.train.labels),
             "validation_accuracy": result.scores["validation"].accuracy,
@@ -94,20 +98,6 @@ def calibrate(logits: Float[Tensor, "n c"], labels: Tensor) -> float:
         for step in range(10, 301)
     }
     return min(losses, key=losses.__getitem__) / 100
-
-
-def sure_from(logits: Float[Tensor, "n c"], labels: Tensor) -> float:
-    """The least probability, in hundredths, from which on all but two in a thousand are right.
-
-    Raises UserError if no answers are so good.
-    """
-    probabilities, predicted = torch.softmax(logits.double(), dim=1).max(dim=1)
-    right = (predicted == labels).double()
-    for hundredths in range(100):
-        chosen = right[probabilities >= hundredths / 100]
-        if len(chosen) > 0 and float(chosen.mean()) >= SURE:
-            return hundredths / 100
-    raise UserError("No threshold makes the answers sure; train for more epochs.")
 
 
 def _commit() -> str:

@@ -1,0 +1,21 @@
+"""From which probability on an answer is called sure."""
+
+from jaxtyping import Float, Int64
+from numpy import ndarray
+
+SURE = 0.998  # share of the sure answers that should be right
+
+
+def sure_from(
+    probabilities: Float[ndarray, "n c"], labels: Int64[ndarray, " n"], share: float = SURE
+) -> float:
+    """The least probability, in hundredths, from which on this share of the answers is right.
+
+    It is fixed on the validation set. It is 1.0 if no answers are so good: then none is sure.
+    """
+    highest, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    for hundredths in range(100):
+        chosen = right[highest >= hundredths / 100]
+        if chosen.size > 0 and chosen.mean() >= share:
+            return hundredths / 100
+    return 1.0
