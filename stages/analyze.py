@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mnistpipe.analysis.examined import EXAMINED_FILE, Examined, write_examined
 from mnistpipe.analysis.features import (
     count_confusions,
     embed,
@@ -10,6 +11,7 @@ from mnistpipe.analysis.features import (
     pick_queries,
     same_class_share,
     score_classes,
+    softmax,
 )
 from mnistpipe.analysis.figures import (
     draw_confusion,
@@ -20,12 +22,13 @@ from mnistpipe.analysis.figures import (
 )
 from mnistpipe.analysis.params import Analyze
 from mnistpipe.data.split_file import read_split
-from mnistpipe.files.artifacts import write_json, write_npz
+from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.networks.model_files import read_model
 from mnistpipe.scoring.predictions import write_predictions
 from mnistpipe.scoring.scores import predict_arrays
+from mnistpipe.scoring.threshold import sure_from
 from mnistpipe.training.plan import BEST_STAGE
 
 MOST_QUERIES = 20  # a figure of a hundred rows would be read by nobody
@@ -52,11 +55,10 @@ def main() -> None:
     share = same_class_share(neighbours, test.labels)
     queries = pick_queries(test.labels, MOST_QUERIES, section.seed)
     embedded = embed(features, section.perplexity, section.seed)
+    validation_logits, _ = predict_arrays(network, split.validation.images)
+    sure = sure_from(softmax(validation_logits), split.validation.labels)
 
-    write_npz(
-        Path("data/test-features.npz"),
-        {"logits": logits, "features": features, "labels": test.labels},
-    )
+    write_examined(EXAMINED_FILE, Examined(test.labels, logits, features, embedded))
     write_predictions(
         Path("plots/analyze/confusion.csv"), test.labels, {"predicted": predicted}, names
     )
@@ -78,6 +80,7 @@ def main() -> None:
             "dataset": dataset,
             "network": BEST_STAGE,
             "mistakes": len(mistakes.indices),
+            "sure_from": sure,
             "confusion_diagonal": int(counts.trace()),
             "neighbours": {"count": section.neighbours, "same_class_share": share},
             "classes": {f"class-{name}": score for name, score in zip(names, scores, strict=True)},

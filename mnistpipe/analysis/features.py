@@ -42,10 +42,17 @@ class Neighbours:
     distances: Float[ndarray, "n k"]
 
 
+def softmax(logits: Float[ndarray, "n c"]) -> Float[ndarray, "n c"]:
+    """Probabilities of the classes, in double precision."""
+    powers: Float[ndarray, "n c"] = np.exp(
+        logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    )
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
 def find_mistakes(logits: Float[ndarray, "n c"], labels: Int64[ndarray, " n"]) -> Mistakes:
     """All images whose most probable class is not their label."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    probabilities = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    probabilities = softmax(logits)
     predicted = logits.argmax(axis=1)
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
