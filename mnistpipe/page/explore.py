@@ -3,13 +3,12 @@
 import json
 
 from jinja2 import Environment, StrictUndefined
-from matplotlib.colors import to_hex
 
 from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.features import count_confusions
 from mnistpipe.data.params import Data
 from mnistpipe.data.split import Split
-from mnistpipe.files.figure_style import CLASS_COLOURS
+from mnistpipe.files.figure_style import CLASS_COLOURS, CLASS_COLOURS_ON_DARK
 from mnistpipe.networks.models import Net
 from mnistpipe.page.payload import pack_images, pack_network, pick_images
 from mnistpipe.page.widgets import Widget, read_asset
@@ -46,7 +45,6 @@ def explore_widgets(
     counts = count_confusions(labels, predicted, len(split.classes))
     payload = {
         "classes": split.classes,
-        "colours": [to_hex(colour) for colour in CLASS_COLOURS],
         **pack_images(split.test.images, examined),
         "network": pack_network(network, PIXEL_MEAN, PIXEL_STD) | {"sureFrom": sure_from},
     }
@@ -60,7 +58,8 @@ def explore_widgets(
         "payload": _as_html(payload),
     }
     script = "\n".join(read_asset(f"{part}.js.j2") for part in _PARTS)
-    the_map = Widget("map", _fill("map.html.j2", words), read_asset("explore.css.j2"), script)
+    style = _fill("explore.css.j2", {"light": CLASS_COLOURS, "dark": CLASS_COLOURS_ON_DARK})
+    the_map = Widget("map", _fill("map.html.j2", words), style, script)
     return [Widget("draw", _fill("draw.html.j2", words)), the_map] if drawn else [the_map]
 
 

@@ -7,7 +7,7 @@ from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFilter
 
 # Strokes as points (x, y) in a box of one unit; curves are given by some points on them.
-_STROKES: tuple[list[list[tuple[float, float]]], ...] = (
+STROKES: tuple[list[list[tuple[float, float]]], ...] = (
     [[(0.55, 0), (0.3, 0.15), (0.2, 0.5), (0.3, 0.85), (0.5, 1), (0.72, 0.85), (0.8, 0.5),
       (0.72, 0.15), (0.5, 0)]],
     [[(0.55, 0), (0.5, 0.5), (0.45, 1)]],
@@ -30,7 +30,7 @@ def draw(digit: int, side: int = 200, width: int = 14, margin: int = 40) -> ndar
     """Black on white, uint8, in a square of `side` with margins around."""
     image = Image.new("L", (side + 2 * margin,) * 2, 255)
     pen = ImageDraw.Draw(image)
-    for stroke in _STROKES[digit]:
+    for stroke in STROKES[digit]:
         points = [(margin + side * x, margin + side * y) for x, y in stroke]
         pen.line(points, fill=0, width=width, joint="curve")
         for x, y in points:

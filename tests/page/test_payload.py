@@ -81,7 +81,7 @@ def test_a_drawings_neighbours_are_nearly_always_those_of_the_exact_features(
     known = make_examined(500)
     packed = pack_images(images_of(500), known)
     given = {
-        "packed": packed | {"classes": [], "colours": []},
+        "packed": packed | {"classes": []},
         "wanted": known.features[:50].tolist(),
     }
     expression = """((data) => given.wanted.map((features) => nearestImages(data, features, 9)))
