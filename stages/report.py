@@ -7,19 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from numpy import ndarray
 
+from mnistpipe.analysis.examined import EXAMINED_FILE, read_examined
 from mnistpipe.analysis.params import Analyze
-from mnistpipe.data.split import Labelled
-from mnistpipe.data.split_file import read_split
+from mnistpipe.data.params import Data
+from mnistpipe.data.split_file import SPLIT_FILE, read_split
 from mnistpipe.files.artifacts import read_json, read_text, write_bytes, write_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.files.tables import read_table
 from mnistpipe.networks.model_files import read_model
+from mnistpipe.networks.models import Net
 from mnistpipe.page.contents import Results, study_widgets
 from mnistpipe.page.document import write_page
+from mnistpipe.page.explore import is_drawn
 from mnistpipe.page.provenance import AnySection, find_origins
 from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.figure import draw_losses
@@ -47,6 +49,7 @@ SCORES = {"stage": "str", "perturbation": "str", "strength": "int64", "test_erro
 def main() -> None:
     """The sweeps' metrics come by way of the learning curve, which knows its points."""
     section = read_section("analyze", Analyze)
+    drawn = is_drawn(read_section("data", Data))
     sections = {key: read_section(key, AnySection).model_dump() for key in SHOWN}
     runs = {stage: read_json(METRICS / f"{stage}.json", RUN_KEYS) for stage in TRAIN_STAGES}
     robustness = read_json(METRICS / "robustness.json", ROBUSTNESS_KEYS)
@@ -80,48 +83,44 @@ def main() -> None:
         {stage: vote for stage, vote in votes.items() if vote},
         robustness["augmentation"],
         disputed,
+        drawn=drawn,
     )
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
-    results = _read_results(summary, losses, section, sections)
+    results = _read_results(summary, losses, section, sections, drawn=drawn)
     write_bytes(Path("report.html"), write_page(report, study_widgets(results)).encode())
 
 
 def _read_results(
-    summary: Metrics, losses: Mapping[str, pd.DataFrame], section: Analyze, params: Metrics
+    summary: Metrics,
+    losses: Mapping[str, pd.DataFrame],
+    section: Analyze,
+    params: Metrics,
+    *,
+    drawn: bool,
 ) -> Results:
     """What the page shows beside the numbers; `params` are of the stages that made it."""
     split = read_split()
     weights = Path(f"models/{BEST_STAGE}.safetensors")
     network = read_model(weights, "net", split.title, split.classes)
-    logits, features = _read_features(Path("data/test-features.npz"), split.test)
+    examined = read_examined(EXAMINED_FILE)
+    if not isinstance(network, Net) or not np.array_equal(examined.labels, split.test.labels):
+        raise UserError(
+            f"{EXAMINED_FILE} is of other test images than {SPLIT_FILE}; run: dvc repro"
+        )
     return Results(
         summary=summary,
         losses=losses,
         robustness=read_table(Path("plots/robustness.csv"), SCORES),
         split=split,
-        logits=logits,
-        features=features,
-        kernels=network.conv1.weight.detach().numpy(),
-        t_sne=Path("plots/analyze/t-sne.png").read_bytes(),
+        network=network,
+        examined=examined,
+        sure_from=read_json(METRICS / "analyze.json", ["sure_from"])["sure_from"],
+        drawn=drawn,
         analyze=section,
         # DVC lets no stage depend on dvc.yaml, of which this takes commands and descriptions.
         origins=find_origins(yaml.safe_load(read_text(Path("dvc.yaml"))), params),
     )
-
-
-def _read_features(path: Path, test: Labelled) -> tuple[ndarray, ndarray]:
-    """The best network's logits and features of the test images."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            logits, features, labels = (arrays[key] for key in ("logits", "features", "labels"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run: dvc repro analyze") from error
-    except Exception as error:  # NumPy and zipfile raise many kinds for a damaged file
-        raise UserError(f"{path} is damaged; delete it and run: dvc repro analyze") from error
-    if not np.array_equal(labels, test.labels):
-        raise UserError(f"{path} is of other test images than data/split.npz; run: dvc repro")
-    return logits, features
 
 
 def _compare(predictions: Mapping[str, Classified], first: str, second: str) -> Difference:

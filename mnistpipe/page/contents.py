@@ -1,18 +1,18 @@
 """What stands in the page beside the text, made from the study's results."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from jaxtyping import Float
-from numpy import ndarray
 
 from mnistpipe.analysis import features
+from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.params import Analyze
 from mnistpipe.data.split import Split
+from mnistpipe.networks.models import Net
 from mnistpipe.page import pictures
 from mnistpipe.page.curve_chart import curve_chart
+from mnistpipe.page.explore import explore_widgets
 from mnistpipe.page.loss_chart import loss_chart
 from mnistpipe.page.networks import draw_networks
 from mnistpipe.page.provenance import Origin
@@ -35,10 +35,10 @@ class Results:
         losses: by stage, the table of its loss curve.
         robustness: a row for each run, perturbation and strength.
         split: the images.
-        logits: of the best network, for each test image.
-        features: likewise.
-        kernels: of its first layer.
-        t_sne: the map of its features, a PNG file.
+        network: the best one.
+        examined: what it makes of the test images.
+        sure_from: the probability from which on its answer is called sure.
+        drawn: whether a drawing can be made like the images.
         analyze: which of them are shown.
         origins: what made each file.
 
@@ -48,10 +48,10 @@ class Results:
     losses: Mapping[str, pd.DataFrame]
     robustness: pd.DataFrame
     split: Split
-    logits: Float[ndarray, "n c"]
-    features: Float[ndarray, "n f"]
-    kernels: Float[ndarray, "k 1 h w"]
-    t_sne: bytes
+    network: Net
+    examined: Examined
+    sure_from: float
+    drawn: bool
     analyze: Analyze
     origins: Mapping[str, Origin]
 
@@ -144,12 +144,11 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
 def _about_the_best(results: Results) -> list[Widget]:
     """What the best network learned."""
     test, classes, section = results.split.test, results.split.classes, results.analyze
-    mistakes = features.find_mistakes(results.logits, test.labels)
-    counts = features.count_confusions(test.labels, results.logits.argmax(axis=1), len(classes))
-    neighbours = features.find_neighbours(results.features, section.neighbours)
+    mistakes = features.find_mistakes(results.examined.logits, test.labels)
+    neighbours = features.find_neighbours(results.examined.features, section.neighbours)
     queries = features.pick_queries(test.labels, pictures.MOST_CLASSES, section.seed)
     made = results.made("metrics/analyze.json")
-    widgets = [
+    return [
         figure(
             "mistakes",
             pictures.show_mistakes(test, mistakes, section.mistakes, classes),
@@ -160,17 +159,10 @@ def _about_the_best(results: Results) -> list[Widget]:
         ),
         figure(
             "kernels",
-            pictures.show_kernels(results.kernels),
+            pictures.show_kernels(results.network.conv1.weight.detach().numpy()),
             "The kernels of the first layer: violet where a pixel counts for them, orange where "
             "it counts against.",
             results.made(f"models/{BEST_STAGE}.safetensors"),
-        ),
-        figure(
-            "t-sne",
-            render("t_sne.html.j2", png=base64.b64encode(results.t_sne).decode()),
-            "The features of all test images in two dimensions, by t-SNE: near is similar, but "
-            "distances between groups mean little.",
-            made,
         ),
         figure(
             "neighbours",
@@ -178,18 +170,15 @@ def _about_the_best(results: Results) -> list[Widget]:
             "An image of each class, drawn at random, and those whose features are nearest.",
             made,
         ),
+        *explore_widgets(
+            results.split,
+            results.examined,
+            results.network,
+            results.sure_from,
+            made,
+            drawn=results.drawn,
+        ),
     ]
-    if len(classes) <= pictures.MOST_CLASSES:
-        widgets.append(
-            figure(
-                "confusion",
-                pictures.show_confusion(counts, classes),
-                "Rows: what the test image is. Columns: what the network takes it for. The "
-                "stronger the colour, the more frequent the mistake.",
-                made,
-            )
-        )
-    return widgets
 
 
 def _picture(chart: Chart) -> str:

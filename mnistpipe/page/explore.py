@@ -1,8 +1,8 @@
 """The map of the test images, and the field to draw in: what they are made of."""
 
 import json
-
-from jinja2 import Environment, StrictUndefined
+from collections.abc import Iterable
+from dataclasses import replace
 
 from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.features import count_confusions
@@ -11,8 +11,10 @@ from mnistpipe.data.split import Split
 from mnistpipe.files.figure_style import CLASS_COLOURS, CLASS_COLOURS_ON_DARK
 from mnistpipe.networks.models import Net
 from mnistpipe.page.payload import pack_images, pack_network, pick_images
-from mnistpipe.page.widgets import Widget, read_asset
+from mnistpipe.page.provenance import Origin
+from mnistpipe.page.widgets import Widget, figure, read_asset, render
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD
+from mnistpipe.scoring.threshold import SURE
 
 _PARTS = ("net", "prepare", "images", "map", "draw", "explore")
 
@@ -28,7 +30,13 @@ def is_drawn(data: Data) -> bool:
 
 
 def explore_widgets(
-    split: Split, examined: Examined, network: Net, sure_from: float, *, drawn: bool
+    split: Split,
+    examined: Examined,
+    network: Net,
+    sure_from: float,
+    origins: Iterable[Origin],
+    *,
+    drawn: bool,
 ) -> list[Widget]:
     """The map, and the field to draw in if that makes sense.
 
@@ -37,37 +45,41 @@ def explore_widgets(
         examined: what the network makes of them.
         network: runs in the page.
         sure_from: the probability from which on its answer is called sure.
+        origins: the stages that made this.
         drawn: whether there is a field to draw in; see `is_drawn`.
 
     """
     numbers = pick_images(len(split.test.labels))
     labels, predicted = examined.labels[numbers], examined.logits[numbers].argmax(axis=1)
-    counts = count_confusions(labels, predicted, len(split.classes))
     payload = {
         "classes": split.classes,
         **pack_images(split.test.images, examined),
         "network": pack_network(network, PIXEL_MEAN, PIXEL_STD) | {"sureFrom": sure_from},
     }
-    words = {
-        "classes": split.classes,
-        "counts": counts.tolist(),
-        "mistakes": int((labels != predicted).sum()),
-        "shown": len(numbers),
-        "last": int(numbers[-1]),
-        "all": len(split.test.labels),
-        "payload": _as_html(payload),
-    }
-    script = "\n".join(read_asset(f"{part}.js.j2") for part in _PARTS)
-    style = _fill("explore.css.j2", {"light": CLASS_COLOURS, "dark": CLASS_COLOURS_ON_DARK})
-    the_map = Widget("map", _fill("map.html.j2", words), style, script)
-    return [Widget("draw", _fill("draw.html.j2", words)), the_map] if drawn else [the_map]
-
-
-def _fill(template: str, words: dict[str, object]) -> str:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    html = render(
+        "map.html.j2",
+        classes=split.classes,
+        counts=count_confusions(labels, predicted, len(split.classes)).tolist(),
+        n_all=len(split.test.labels),
+        n_shown=len(numbers),
+        last=int(numbers[-1]),
+        payload=_as_html(payload),
     )
-    return environment.from_string(read_asset(template)).render(words)
+    the_map = replace(
+        figure("map", html, read_asset("map_caption.html.j2"), origins),
+        style=render("explore.css.j2", light=CLASS_COLOURS, dark=CLASS_COLOURS_ON_DARK),
+        script="\n".join(read_asset(f"{part}.js.j2") for part in _PARTS),
+    )
+    if not drawn:
+        return [the_map]
+    share = f"{SURE:.1%}".replace(".0%", "%")
+    caption = (
+        f"An answer is called sure from a probability of {sure_from:.0%} on: {share} of those are "
+        "right among the validation images."
+        if sure_from < 1
+        else "No answer is called sure: the network has too many of the validation images wrong."
+    )
+    return [figure("draw", render("draw.html.j2"), caption, origins), the_map]
 
 
 def _as_html(payload: dict[str, object]) -> str:

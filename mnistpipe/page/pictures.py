@@ -82,14 +82,6 @@ def show_kernels(kernels: Float[ndarray, "k 1 h w"]) -> str:
     return render("kernels.html.j2", sheet=_data_uri(sheet), count=k, limit=limit, side=w)
 
 
-def show_confusion(counts: Int64[ndarray, "c c"], classes: Sequence[str]) -> str:
-    """The confusion matrix as a table; the darker a mistake, the more frequent it is."""
-    off = counts * (1 - np.eye(len(counts), dtype=np.int64))
-    return render(
-        "confusion.html.j2", counts=counts.tolist(), classes=classes, most=max(1, int(off.max()))
-    )
-
-
 def _strip(images: UInt8[ndarray, "n 28 28"]) -> str:
     """Images side by side, dark on light, as a data URI."""
     row = np.concatenate([*images], axis=1) if len(images) else np.zeros((28, 1), dtype=np.uint8)

@@ -37,6 +37,8 @@ def write_report(
     votes: Mapping[str, Difference],
     augmentation: Metrics,
     disputed: pd.DataFrame,
+    *,
+    drawn: bool = False,
 ) -> str:
     """REPORT.md as text.
 
@@ -48,6 +50,7 @@ def write_report(
         augmentation: from the metrics of robustness: by network, perturbation and strength, what
             augmentation changes on the same images.
         disputed: the images whose labels the networks dispute, with `DISPUTED_COLUMNS`.
+        drawn: whether the page has a field to draw in.
 
     """
     results = _results(summary)
@@ -59,6 +62,7 @@ def write_report(
         data=summary["data"],
         classes=[each["name"] for each in analysis["classes"]],
         analysis=analysis,
+        drawn=drawn,
         engines=engines(summary),
         answers=answers,
         committees=gather_committees(summary, votes),

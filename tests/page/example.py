@@ -1,17 +1,18 @@
 """A small study's results, made up, and its page."""
 
-import io
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 import yaml
-from PIL import Image
 
+from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.params import Analyze
 from mnistpipe.data.split import Labelled, split_dataset
+from mnistpipe.networks.models import Net
 from mnistpipe.page.contents import Results, study_widgets
 from mnistpipe.page.document import write_page
 from mnistpipe.page.provenance import find_origins
@@ -39,8 +40,8 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
     logits = answers[:, np.newaxis] * np.eye(len(classes))[test.labels] * 4
     epochs = np.arange(1, 5)
     loss = pd.DataFrame({"epoch": epochs, "training_loss": 1 / epochs, "validation_loss": 0.5})
-    png = io.BytesIO()
-    Image.new("RGB", (8, 8), "white").save(png, "png")
+    features = generator.normal(size=(n // 2, 96)) + 20 * test.labels[:, np.newaxis]
+    torch.manual_seed(0)
     return Results(
         summary=summary,
         losses=dict.fromkeys([*TRAIN_STAGES, "partial-data@half"], loss),
@@ -55,10 +56,10 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
         split=split_dataset(
             dataset, classes, Labelled(images, labels), test, validation_fraction=0.2, seed=0
         ),
-        logits=logits,
-        features=generator.normal(size=(n // 2, 4)) + 20 * test.labels[:, np.newaxis],
-        kernels=generator.normal(size=(32, 1, 5, 5)),
-        t_sne=png.getvalue(),
+        network=Net(n_classes=len(classes)).eval(),
+        examined=Examined(test.labels, logits, features, features[:, :2]),
+        sure_from=0.9,
+        drawn=True,
         analyze=Analyze(mistakes=25, neighbours=3, perplexity=2.0, seed=0),
         origins=find_origins(PIPELINE, PARAMS),
     )
@@ -67,7 +68,8 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
 @cache
 def page_of(dataset: str = MNIST) -> str:
     """The page with all that stands in it."""
-    return write_page(report_of(dataset, NO_SPIKE), study_widgets(results_of(dataset)))
+    report = report_of(dataset, NO_SPIKE, drawn=True)
+    return write_page(report, study_widgets(results_of(dataset)))
 
 
 def write_example(folder: Path, dataset: str = MNIST) -> Path:

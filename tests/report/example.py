@@ -217,6 +217,8 @@ def report_of(
     answers: dict[str, Difference] | None = None,
     votes: dict[str, Difference] | None = None,
     disputed: pd.DataFrame | None = None,
+    *,
+    drawn: bool = False,
 ) -> str:
     """The report of the study above, or of what a test makes of it."""
     return write_report(
@@ -226,4 +228,5 @@ def report_of(
         votes or {},
         augmentation or robustness_metrics()["augmentation"],
         disputed_labels() if disputed is None else disputed,
+        drawn=drawn,
     )
