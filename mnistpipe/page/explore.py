@@ -16,7 +16,7 @@ from mnistpipe.page.widgets import Widget, figure, read_asset, render
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD
 from mnistpipe.scoring.threshold import SURE
 
-_PARTS = ("net", "prepare", "images", "map", "draw", "explore")
+_PARTS = ("net", "prepare", "images", "paint", "map", "draw", "explore")
 
 
 def is_drawn(data: Data) -> bool:
@@ -74,8 +74,8 @@ def explore_widgets(
         return [the_map]
     share = f"{SURE:.1%}".replace(".0%", "%")
     caption = (
-        f"An answer is called sure from a probability of {sure_from:.0%} on: {share} of those are "
-        "right among the validation images."
+        f"An answer is called sure from a probability of {sure_from:.0%} on: of the validation "
+        f"images for which it was that high, at least {share} are right."
         if sure_from < 1
         else "No answer is called sure: the network has too many of the validation images wrong."
     )

@@ -86,9 +86,10 @@ def test_pointing_at_the_map_shows_an_image_and_leaving_it_the_chosen_one(
     chosen = page.evaluate(CHOSEN)
     x, y = page.middle(MAP)
     seen = set()
-    for step in range(-10, 11):
-        page.mouse("mouseMoved", x + 15 * step, y)
-        seen.add(page.evaluate(CHOSEN))
+    for right in range(-200, 201, 80):
+        for down in range(-200, 201, 80):
+            page.mouse("mouseMoved", x + right, y + down)
+            seen.add(page.evaluate(CHOSEN))
     assert len(seen) > 3
     words = page.evaluate("document.querySelector('.card-words').innerText")
     assert re.fullmatch(r"Image \d+\nlabelled \d\ntaken for \d \(>?\d+%\)", words)
