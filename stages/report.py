@@ -104,7 +104,8 @@ def _read_results(
     weights = Path(f"models/{BEST_STAGE}.safetensors")
     network = read_model(weights, "net", split.title, split.classes)
     examined = read_examined(EXAMINED_FILE)
-    if not isinstance(network, Net) or not np.array_equal(examined.labels, split.test.labels):
+    assert isinstance(network, Net)  # noqa: S101 (read_model has looked)
+    if not np.array_equal(examined.labels, split.test.labels):
         raise UserError(
             f"{EXAMINED_FILE} is of other test images than {SPLIT_FILE}; run: dvc repro"
         )

@@ -44,10 +44,9 @@ class Neighbours:
 
 def softmax(logits: Float[ndarray, "n c"]) -> Float[ndarray, "n c"]:
     """Probabilities of the classes, in double precision."""
-    powers: Float[ndarray, "n c"] = np.exp(
-        logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    )
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    probabilities: Float[ndarray, "n c"] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def find_mistakes(logits: Float[ndarray, "n c"], labels: Int64[ndarray, " n"]) -> Mistakes:
