@@ -185,6 +185,7 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
         (
             "report",
             [
+                "data",
                 "prepare-split",
                 *TRAIN_STAGES,
                 "partial-data",

@@ -6,7 +6,8 @@ from collections import Counter
 BUDGET = 6_000_000  # bytes, of the whole page: what a phone opens and a mail takes
 _WIDGET = re.compile(r'<div class="widget" id="([^"]+)">')
 _DIV = re.compile(r"<(/?)div\b[^>]*>")
-_BESIDE = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
+# Styles and scripts, but for data, which are the widget's that they stand in.
+_BESIDE = re.compile(r"<(style|script)\b(?! type=\"application/json\").*?</\1>", re.DOTALL)
 
 
 def measure_parts(page: str) -> dict[str, int]:

@@ -52,4 +52,5 @@ def test_every_picture_has_its_words() -> None:
     drawn = re.findall(r"<svg [^>]*>", page)
     labelled = re.findall(r'role="img" aria-label="[^"]{30,}"', page)
     assert drawn
-    assert len(labelled) == 4 + 2  # charts, of which some are several drawings, and networks
+    # Charts, of which some are several drawings; networks; a drawing as it is seen, and its place.
+    assert len(labelled) == 4 + 2 + 2
