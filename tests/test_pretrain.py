@@ -10,7 +10,7 @@ from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.files.artifacts import read_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.models import Net
-from mnistpipe.training.plan import read_training_run
+from mnistpipe.training.plan import BEST_STAGE, read_training_run
 from tests.conftest import ROOT
 from tools import pretrain
 
@@ -47,6 +47,6 @@ def test_a_network_that_is_never_sure_is_no_network_to_come_with_the_package(
 ) -> None:
     monkeypatch.setattr(pretrain, "sure_from", lambda *_: 1.0)
     result = SimpleNamespace(network=Net())
-    wanted = read_training_run(pretrain.BEST_STAGE, ROOT / pretrain.RECIPE)
+    wanted = read_training_run(BEST_STAGE, ROOT / pretrain.RECIPE)
     with pytest.raises(UserError, match="train for more epochs"):
         pretrain.write_pretrained(tmp_path / "net.safetensors", wanted, 1, result, split)  # type: ignore[arg-type]

@@ -53,7 +53,6 @@ def pack_images(images: UInt8[ndarray, "n 28 28"], examined: Examined) -> dict[s
 def pack_network(network: Net, mean: float, std: float) -> dict[str, Any]:
     """Net's weights in single precision, for `net.js.j2`; mean and deviation are of its pixels."""
     norm = network.norm1
-    assert norm.running_mean is not None and norm.running_var is not None  # noqa: S101, PT018 (types)
     layers: dict[str, dict[str, Any]] = {
         name: {
             "shape": list(layer.weight.shape),
@@ -74,7 +73,8 @@ def pack_network(network: Net, mean: float, std: float) -> dict[str, Any]:
     return {"mean": mean, "std": std, "layers": layers}
 
 
-def _pack_weights(weights: Tensor) -> str:
+def _pack_weights(weights: Tensor | None) -> str:
+    assert weights is not None  # noqa: S101 (for the type checker: layers without a bias have none)
     return _pack(weights.detach().numpy(), "<f4")
 
 
