@@ -42,7 +42,15 @@ from mnistpipe.training.plan import BEST_STAGE, PAIRS, SWEEP, TRAIN_STAGES
 
 METRICS = Path("metrics")
 # The sections whose parameters stand in the page beside what was made with them.
-SHOWN = ("prepare-split", *TRAIN_STAGES, SWEEP, "learning-curve", "robustness", "analyze")
+SHOWN = (
+    "prepare-split",
+    *TRAIN_STAGES,
+    SWEEP,
+    "learning-curve",
+    "robustness",
+    "analyze",
+    "confidence",
+)
 SCORES = {"stage": "str", "perturbation": "str", "strength": "int64", "test_error": "float64"}
 
 

@@ -89,7 +89,8 @@ def study(
         copy_run(folder, BEST_STAGE, f"partial-data@{name}", round(fraction * n_train))
     copy_run(folder, BEST_STAGE, "partial-data-steps@quarter", n_train // 4)
     shutil.copy(ROOT / "dvc.yaml", folder)  # which the page quotes
-    for stage in ("learning-curve", "robustness", "confidence", "analyze", "report"):
+    others = ("dense-curve", "learning-curve", "robustness", "confidence", "analyze", "report")
+    for stage in others:
         ended = forks.run(folder, stage)
         assert (ended.status, ended.stderr) == (0, "")
     return folder, classes

@@ -192,6 +192,7 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
                 "learning-curve",
                 "robustness",
                 "analyze",
+                "confidence",
             ],
         ),
     ],

@@ -695,10 +695,12 @@ def test_confidence_is_told_of_every_network_by_what_it_was_not_trained_on(
     assert (ended.status, ended.stderr) == (0, "")
     after = contents(folder)
     names = ("reliability.csv", "risk-coverage.csv", "calibration.png", "disputed.png")
+    printed = ("calibration.svg", "calibration.pdf", "disputed.svg", "disputed.pdf")
     assert set(after) - set(before) == {
         "data/disputed-labels.csv",
         "metrics/confidence.json",
         *(f"plots/confidence/{name}" for name in names),
+        *(f"figures/confidence/{name}" for name in printed),
     }
     metrics = json.loads(after["metrics/confidence.json"])
     assert metrics["dataset"] == small.title

@@ -106,8 +106,8 @@ def test_what_there_is_to_know_of_the_images_is_said() -> None:
 @pytest.mark.parametrize(
     ("dataset", "expected"),
     [
-        (MNIST, [{10}, {6}, {5}, {4}, {5}, {7}, {4}, {5}, {5}, {5}, {7}, {3}, {3}, {2}]),
-        (DIGITS, [{5}, {6}, {5}, {4}, {5}, {7}, {4}, {5}, {4}, {5}, {7}, {3}, {2}]),
+        (MNIST, [{10}, {6}, {5}, {5}, {7}, {4}, {5}, {5}, {5}, {7}, {3}, {3}, {2}]),
+        (DIGITS, [{5}, {6}, {5}, {5}, {7}, {4}, {5}, {4}, {5}, {7}, {3}, {2}]),
     ],
 )
 def test_every_row_of_a_table_is_as_long_as_its_header(
