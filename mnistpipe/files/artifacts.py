@@ -7,15 +7,12 @@ import os
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from mnistpipe.files.errors import UserError
-
-if TYPE_CHECKING:  # stages that draw nothing should not wait for Matplotlib
-    from matplotlib.figure import Figure
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -63,13 +60,6 @@ def write_npz(path: Path, arrays: Mapping[str, ndarray]) -> None:
             content = io.BytesIO()
             np.lib.format.write_array(content, array, version=(1, 0), allow_pickle=False)
             archive.writestr(member, content.getvalue())
-    write_bytes(path, buffer.getvalue())
-
-
-def write_figure(path: Path, figure: "Figure") -> None:
-    """PNG with nothing in it that changes from run to run."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     write_bytes(path, buffer.getvalue())
 
 

@@ -21,7 +21,11 @@ from mnistpipe.files.strip_prose import strip_prose
 
 ROOT = Path(__file__).parents[2]  # of the checkout
 PACKAGES = ("mnistpipe", "stages")  # whose imports are followed
-DATA_SUFFIXES = (".j2",)  # of files that modules read; what else lies beside them does not count
+DATA_SUFFIXES = (
+    ".j2",
+    ".js",
+    ".css",
+)  # of files that modules read; what else lies beside them does not count
 _DIGITS = 16  # hexadecimal; more would tell no more
 
 

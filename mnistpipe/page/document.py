@@ -43,12 +43,12 @@ def write_page(report: str, widgets: Sequence[Widget]) -> str:
     tokens = markdown.parse(report)
     _place(tokens, {widget.name: widget for widget in widgets})
     first, *sections = _split(markdown, tokens)
-    scripts = [read_asset("page.js.j2"), *(each.script for each in widgets if each.script)]
+    scripts = [read_asset("page.js"), *(each.script for each in widgets if each.script)]
     return render(
         "page.html.j2",
         first=first,
         sections=sections,
-        style="\n".join([read_asset("page.css.j2"), *(each.style for each in widgets)]),
+        style="\n".join([read_asset("page.css"), *(each.style for each in widgets)]),
         scripts=scripts,
         hashes=[_hash(script) for script in scripts],
     )

@@ -68,7 +68,7 @@ def explore_widgets(
     the_map = replace(
         figure("map", html, read_asset("map_caption.html.j2"), origins),
         style=render("explore.css.j2", light=CLASS_COLOURS, dark=CLASS_COLOURS_ON_DARK),
-        script="\n".join(read_asset(f"{part}.js.j2") for part in _PARTS),
+        script="\n".join(read_asset(f"{part}.js") for part in _PARTS),
     )
     if not drawn:
         return [the_map]

@@ -25,7 +25,7 @@ def pick_images(count: int) -> Int64[ndarray, " n"]:
 
 
 def pack_images(images: UInt8[ndarray, "n 28 28"], examined: Examined) -> dict[str, Any]:
-    """The images that `pick_images` names, as JSON with base64 inside, for `explore.js.j2`.
+    """The images that `pick_images` names, as JSON with base64 inside, for `explore.js`.
 
     Their places are numbers of 16 bits, their features of 8, probabilities half per cents.
     Neighbours are those of the exact features, among the images that are there.
@@ -51,7 +51,7 @@ def pack_images(images: UInt8[ndarray, "n 28 28"], examined: Examined) -> dict[s
 
 
 def pack_network(network: Net, mean: float, std: float) -> dict[str, Any]:
-    """Net's weights in single precision, for `net.js.j2`; mean and deviation are of its pixels."""
+    """Net's weights in single precision, for `net.js`; mean and deviation are of its pixels."""
     norm = network.norm1
     layers: dict[str, dict[str, Any]] = {
         name: {

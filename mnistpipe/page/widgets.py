@@ -23,7 +23,7 @@ class Widget:
     Attributes:
         name: lower-case letters, digits and hyphens; also the id of the element around it.
         html: its content. Whatever it says of the results is written from their numbers.
-        style: CSS of its own, with the page's variables (`page.css.j2`) as colours.
+        style: CSS of its own, with the page's variables (`page.css`) as colours.
         script: JavaScript of its own, a module that runs after the page is read; no requests.
 
     """
@@ -72,5 +72,5 @@ def render(template: str, **values: object) -> str:
 
 
 def read_asset(name: str) -> str:
-    """A file beside this module; it ends in `.j2`, so that it counts as the code of a stage."""
+    """A file beside this module; its suffix is one of those that count as the code of a stage."""
     return (_FOLDER / name).read_text(encoding="utf-8")

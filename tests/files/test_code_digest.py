@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistpipe.files.code_digest import digest_code, import_graph
+from mnistpipe.files.code_digest import DATA_SUFFIXES, digest_code, import_graph
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.strip_prose import strip_prose
 from tests.conftest import ROOT
@@ -98,8 +98,9 @@ def test_no_stage_depends_on_the_whole_study_or_how_stages_end(script: str) -> N
 
 
 def test_the_report_depends_on_its_templates_and_no_other_stage_does() -> None:
-    templates = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("mnistpipe/*/*.j2")}
-    assert {"mnistpipe/report/report.md.j2", "mnistpipe/page/page.css.j2"} <= templates
+    beside = (path for path in ROOT.glob("mnistpipe/*/*") if path.suffix in DATA_SUFFIXES)
+    templates = {path.relative_to(ROOT).as_posix() for path in beside}
+    assert {"mnistpipe/report/report.md.j2", "mnistpipe/page/page.css"} <= templates
     for script in SCRIPTS:
         found = {file for file in digests(script) if not file.endswith(".py")}
         assert found == (templates if script == "report" else set())

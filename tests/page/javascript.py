@@ -23,7 +23,7 @@ def run_javascript(folder: Path, parts: list[str], expression: str, given: objec
         pytest.skip("needs Node: apt-get install nodejs")
     script, data = folder / "script.js", folder / "given.json"
     data.write_text(json.dumps(given))
-    sources = [read_asset(f"{part}.js.j2") for part in parts]
+    sources = [read_asset(f"{part}.js") for part in parts]
     script.write_text(
         "\n".join(['"use strict";', *sources])
         + 'const given = JSON.parse(require("fs").readFileSync(process.argv[2]));'

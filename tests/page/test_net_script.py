@@ -1,4 +1,4 @@
-"""net.js.j2: Net in the page says what Net in PyTorch says."""
+"""net.js: Net in the page says what Net in PyTorch says."""
 
 import base64
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""prepare.js.j2 makes of a drawing what `mnistpipe.images.prepare.mnist` does, to the byte."""
+"""prepare.js makes of a drawing what `mnistpipe.images.prepare.mnist` does, to the byte."""
 
 from pathlib import Path
 
