@@ -1,5 +1,6 @@
 """The library's structure against what is said of it: layers, picture, map, tests."""
 
+import itertools
 import json
 import re
 from fnmatch import fnmatch
@@ -88,3 +89,15 @@ def test_the_pages_that_are_linked_are_there() -> None:
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if not re.match(r"https?:", link):
                 assert (page.parent / Path(link)).exists(), (page.name, link)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md"])
+def test_no_page_keeps_traces_of_a_merge(page: str) -> None:
+    """A row or an item that stands twice, or a text that has become the last row of a table."""
+    for path in ROOT.glob(page):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        entries = [line for line in lines if re.match(r"\| `|- .{20}", line)]
+        assert len(entries) == len(set(entries)), path.name
+        for line, following in itertools.pairwise(lines):
+            is_glued = line.startswith("|") and following and following[0] not in "|<"
+            assert not is_glued, (path.name, following)
