@@ -83,7 +83,8 @@ class DisputedImage:
         votes: how many of them.
         judges: how many there are.
         label_probability: what they give to the label, on average.
-        reviewers: what human reviewers said of the label, where that is known.
+        reviewers: what human reviewers said of the label; None if it is no image of MNIST's test
+            set, of which alone they saw some.
 
     """
 
@@ -94,7 +95,7 @@ class DisputedImage:
     votes: int
     judges: int
     label_probability: float
-    reviewers: str
+    reviewers: str | None
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,15 @@ def confidence(metrics: Metrics, disputed: pd.DataFrame) -> Confidence:
     networks = [_sureness(stage, own) for stage, own in metrics["calibration"].items()]
     by_probability = disputed.sort_values("label_probability", kind="stable")
     on_test = by_probability["set"] == "test"
+    reviewed = "reviewers" in metrics
     return Confidence(
         bins=metrics["bins"],
         networks=networks,
         best=next(network for network in networks if network.stage == BEST_STAGE),
         sets=metrics["disputed"],
         reviewers=metrics.get("reviewers"),
-        test=_images(by_probability[on_test]),
-        others=_images(by_probability[~on_test]),
+        test=_images(by_probability[on_test], reviewed=reviewed),
+        others=_images(by_probability[~on_test], reviewed=False),
     )
 
 
@@ -163,11 +165,11 @@ def _risk(key: str, counts: Metrics) -> Risk:
     return Risk(int(key.removeprefix("coverage-")), errors, count, (1 - high, 1 - low))
 
 
-def _images(table: pd.DataFrame) -> list[DisputedImage]:
+def _images(table: pd.DataFrame, *, reviewed: bool) -> list[DisputedImage]:
     return [
         DisputedImage(
             part=row["set"],
-            reviewers=_reviewers(row["image"]),
+            reviewers=_reviewers(row["image"]) if reviewed else None,
             **{name: row[name] for name in [*DISPUTED_COLUMNS][1:]},
         )
         for row in table.head(_SHOWN).to_dict("records")

@@ -65,6 +65,16 @@ def test_the_images_with_the_least_probable_labels_stand_first() -> None:
     ]
 
 
+def test_reviewers_are_asked_of_the_test_images_alone() -> None:
+    """They saw none of the others, whatever numbers these have."""
+    table = disputed_labels().assign(image=947)
+    found = confidence(confidence_metrics(MNIST), table)
+    assert {each.reviewers for each in found.test} == {"said 9"}
+    assert {each.reviewers for each in found.others} == {None}
+    elsewhere = confidence(confidence_metrics(DIGITS), table)
+    assert {each.reviewers for each in elsewhere.test} == {None}
+
+
 def test_reviewers_stand_beside_the_images_that_they_saw() -> None:
     report = dispute(MNIST)
     said = {image: row_of(report, f"| {image} |")[-1] for image in (3520, 947, 247, 5)}
