@@ -47,11 +47,12 @@ def compare_revisions(before: str, after: str | None) -> str:
     note = (
         "Accuracies are means over the seeds, and a test image is fixed or broken by the share of "
         "the networks that get it right. Each run has two tests: whether other images would tell "
-        "these networks apart (exact McNemar test), and whether other seeds would tell the recipes "
-        "apart on these images (t-test; of one network beside several, whether it could be one "
-        f"more of them). Better or worse is what is below {LEVEL} in both. Where each side has one "
-        "seed, others may differ, which is not tested. Choose by the validation set and look here "
-        "once: what the test set chose, it no longer tests."
+        "these networks apart (exact permutation test, with one seed a side McNemar's), and "
+        "whether other seeds would tell the recipes apart on these images (t-test; of one network "
+        f"beside several, whether it could be one more of them). Better or worse is what is below "
+        f"{LEVEL} in both, each run by itself: of many runs chance alone sets some apart. Where "
+        "each side has one seed, others may differ, which is not tested. Choose by the validation "
+        "set and look here once: what the test set chose, it no longer tests."
     )
     return "\n".join([*rows, "", note])
 

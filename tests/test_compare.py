@@ -129,7 +129,7 @@ def test_the_working_tree_is_the_default(repo: Path, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out
     assert row_of(printed, "train-net")[1:5] == ["90.00%", "100.00%", "1", "0"]
     assert "half" not in printed
-    assert "exact McNemar test" in printed
+    assert "exact permutation test" in printed
 
 
 def test_what_cannot_be_compared_is_one_sentence(

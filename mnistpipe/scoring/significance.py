@@ -75,8 +75,9 @@ def compare_predictions(
 ) -> Difference:
     """Compare image by image, of classes by number or name, a row for each seed's network.
 
-    The test over images is exact. With a network each it is McNemar's (Psychometrika 12, 1947);
-    with several, an image counts by how much the share that gets it right differs.
+    The test over images is an exact permutation test of paired differences. With a network each it
+    is McNemar's (Psychometrika 12, 1947); with several, an image counts by how much the share that
+    gets it right differs.
     """
     first_right: Bool[ndarray, "k n"] = np.atleast_2d(first) == labels
     second_right: Bool[ndarray, "m n"] = np.atleast_2d(second) == labels
