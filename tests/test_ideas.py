@@ -1,6 +1,10 @@
+import re
 from pathlib import Path
+from statistics import median
 
+import pandas as pd
 import pytest
+from scipy.stats import ttest_rel
 
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
@@ -80,3 +84,24 @@ def test_the_ideas_that_were_tried_are_still_recipes() -> None:
     changed = {name: ideas.change(recipe, fields) for name, fields in wanted.ideas.items()}
     assert changed["batch-64"].batch_size == 64
     assert len({each.model_dump_json() for each in changed.values()}) == len(changed)
+
+
+def test_the_page_says_what_the_trials_do() -> None:
+    trials = pd.read_csv(ROOT / "recipes" / "tuned" / "ideas.csv")
+    errors = trials.pivot_table("validation_errors", index="seed", columns="idea", sort=False)
+    page = (ROOT / "docs" / "science.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`]+)`[^|]*\|[^|]*\| (.*) \|$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == [*errors]
+    thresholds = []
+    for name, numbers in rows:
+        mean, sd, gain, p = (cell.strip() for cell in numbers.split("|"))
+        assert (mean, sd) == (f"{errors[name].mean():.1f}", f"{errors[name].std():.1f}")
+        if name == "longer":
+            assert (gain, p) == ("", "")
+            continue
+        difference = errors[name] - errors["longer"]
+        test = ttest_rel(errors[name], errors["longer"])
+        assert (gain, p) == (f"{difference.mean():+.1f}", f"{test.pvalue:.2f}")
+        thresholds.append((test.confidence_interval().high - test.confidence_interval().low) / 2)
+    assert [round(f(thresholds)) for f in (median, min, max)] == [7, 3, 12]
+    assert "about seven errors of 45 to show (three to\ntwelve, by" in page
