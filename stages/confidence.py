@@ -38,8 +38,8 @@ from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.scores import predict
 from mnistpipe.training.engine import keep_freed_memory
-from mnistpipe.training.plan import BEST_STAGE, PAIRS, SWEEP, PartialData, read_training_run
-from mnistpipe.training.trained import read_networks
+from mnistpipe.training.plan import BEST_STAGE, SWEEP, PartialData, read_training_run
+from mnistpipe.training.trained import name_networks, read_networks
 
 PLOTS = Path("plots/confidence")
 COVERAGES = (99, 95, 90)  # per cent
@@ -68,9 +68,7 @@ class Judged:
 def main() -> None:
     """Each network is the one that its stage has saved, and judges what it was not trained on."""
     section = read_section("confidence", Confidence)
-    sweep = read_section(SWEEP, PartialData)
-    names = {stage: network for network, pair in PAIRS.items() for stage in pair}
-    names |= dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
+    names = name_networks(read_section(SWEEP, PartialData))
     runs = {stage: read_training_run(stage) for stage in names}
     split = read_split()
     dataset, classes, test = split.title, split.classes, split.test

@@ -25,16 +25,14 @@ from mnistpipe.robustness.params import Robustness
 from mnistpipe.robustness.perturb import perturb
 from mnistpipe.scoring.scores import predict, to_pixels
 from mnistpipe.training.engine import keep_freed_memory
-from mnistpipe.training.plan import PAIRS, SWEEP, PartialData
-from mnistpipe.training.trained import read_networks
+from mnistpipe.training.plan import SWEEP, PartialData
+from mnistpipe.training.trained import name_networks, read_networks
 
 
 def main() -> None:
     """Each network is the one that its stage has saved."""
     section = read_section("robustness", Robustness)
-    sweep = read_section(SWEEP, PartialData)
-    names = {stage: network for network, pair in PAIRS.items() for stage in pair}
-    names |= dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
+    names = name_networks(read_section(SWEEP, PartialData))
     split = read_split()
     networks = read_networks(names, split, "robustness")
     keep_freed_memory()

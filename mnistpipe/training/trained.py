@@ -9,6 +9,13 @@ from mnistpipe.data.split import Split
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.model_files import read_model
 from mnistpipe.networks.models import Classifier
+from mnistpipe.training.plan import PAIRS, PartialData
+
+
+def name_networks(sweep: PartialData) -> dict[str, str]:
+    """By stage, which network it trains: of the train stages, then of the parts of the data."""
+    names = {stage: network for network, pair in PAIRS.items() for stage in pair}
+    return names | dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
 
 
 def read_networks(networks: Mapping[str, str], split: Split, reader: str) -> dict[str, Classifier]:

@@ -5,10 +5,13 @@ import pytest
 
 from mnistpipe.data.split import Labelled, Split
 from mnistpipe.files.errors import UserError
+from mnistpipe.files.sections import read_section
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.networks.models import NETWORKS
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD
-from mnistpipe.training.trained import read_networks
+from mnistpipe.training.plan import SWEEP, PartialData
+from mnistpipe.training.trained import name_networks, read_networks
+from tests.conftest import PARAMS_FILE
 
 NAMES = {"train-convnet": "convnet", "train-net": "net"}
 
@@ -26,6 +29,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / f"models/{stage}.safetensors"
         write_model(path, NETWORKS[network](n_classes=2), card)
     return tmp_path
+
+
+def test_the_studys_networks_are_those_of_its_train_stages_and_sweeps() -> None:
+    assert name_networks(read_section(SWEEP, PartialData, PARAMS_FILE)) == {
+        "train-convnet": "convnet",
+        "train-augmented": "convnet",
+        "train-net": "net",
+        "train-net-augmented": "net",
+        **{f"partial-data@{part}": "net" for part in ("half", "quarter", "eighth", "sixteenth")},
+        **{f"partial-data-steps@{part}": "net" for part in ("quarter", "eighth", "sixteenth")},
+    }
 
 
 def test_each_network_is_read_by_its_stage_ready_to_predict() -> None:
