@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Int64
 from numpy import ndarray
+from scipy import special
 from sklearn.manifold import TSNE
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.neighbors import NearestNeighbors
@@ -44,8 +45,7 @@ class Neighbours:
 
 def softmax(logits: Float[ndarray, "n c"]) -> Float[ndarray, "n c"]:
     """Probabilities of the classes, in double precision."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    probabilities: Float[ndarray, "n c"] = powers / powers.sum(axis=1, keepdims=True)
+    probabilities: Float[ndarray, "n c"] = special.softmax(logits.astype(np.float64), axis=1)
     return probabilities
 
 
