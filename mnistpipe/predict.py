@@ -25,9 +25,8 @@ from mnistpipe.images.read import SUFFIXES, read_image
 
 STDIN = "-"
 AT_ONCE = 100  # images between which answers are printed
-MOST_THREADS = (
-    4  # more would wait for each other: Pillow, NumPy and SciPy do half of the work alone
-)
+# More would wait for each other: half of the work is Python's, which one thread at a time does.
+MOST_THREADS = 4
 
 
 def run(arguments: argparse.Namespace) -> int:
