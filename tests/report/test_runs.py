@@ -118,6 +118,8 @@ def test_a_fraction_that_the_write_up_does_not_have_is_shown_without_a_differenc
     row = row_of(write_results(summary), "partial-data@tenth")
     assert row[0] == "partial-data@tenth"
     assert row[3:] == ["n/a", "**96.74%**", "n/a", "n/a", "n/a", "0.1050", "n/a"]
+    first, *_ = report_of(MNIST, NO_SPIKE, summary).partition("## The question")
+    assert "**3 of 6** results of the write-up" in first
 
 
 def test_better_and_worse_are_told_from_noise_by_the_numbers_of_errors() -> None:
