@@ -212,8 +212,8 @@ def _pass_over(
     count = f"{len(errors):,} of {n_files:,} files in {folder} cannot be used"
     if len(errors) > most:
         raise UserError(
-            f"{count}, and no more than {most:,} are passed over; mend or remove them: "
-            f"{_few([*errors.values()])}"
+            f"{count}, and no more than {most:,} are passed over; mend or remove them. "
+            f"{_few([*errors.values()], ' ')}"
         )
     tell(f"{count} and {'is' if len(errors) == 1 else 'are'} passed over:")
     for error in errors.values():
@@ -245,6 +245,6 @@ def _set_tests_aside(
     }
 
 
-def _few(texts: Sequence[str]) -> str:
+def _few(texts: Sequence[str], between: str = ", ") -> str:
     """The first ones."""
-    return ", ".join(texts[:_SHOWN]) + (", ..." if len(texts) > _SHOWN else "")
+    return between.join([*texts[:_SHOWN], *(["..."] if len(texts) > _SHOWN else [])])
