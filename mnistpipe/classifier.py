@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mnistpipe.files.errors import UserError
 from mnistpipe.images import prepare
-from mnistpipe.images.prepare import SIDE, EmptyImageError
+from mnistpipe.images.prepare import SIDE, TITLE_ENDS, EmptyImageError, Preparation
 from mnistpipe.images.read import grey_levels, read_image
 from mnistpipe.networks.model_files import ModelCard, read_any_model
 from mnistpipe.networks.models import Classifier
@@ -23,7 +23,6 @@ from mnistpipe.scoring.scores import predict_arrays
 __all__ = ["Answer", "ImageClassifier", "UserError", "load"]  # the package's public names
 
 PRETRAINED = Path(__file__).with_name("pretrained") / "net.safetensors"
-Preparation: TypeAlias = Literal["mnist", "resize"]
 ImageLike: TypeAlias = str | Path | Image.Image | ndarray
 
 
@@ -134,23 +133,28 @@ class ImageClassifier:
 EMPTY = Answer(None, 0.0, None, sure=False, probabilities={})
 
 
-def load(path: str | Path = PRETRAINED, preparation: Preparation = "mnist") -> ImageClassifier:
+def load(path: str | Path = PRETRAINED, preparation: Preparation | None = None) -> ImageClassifier:
     """Read a trained network, by default the one that comes with the package.
 
     Args:
         path: of the network, such as `models/train-net-augmented.safetensors`. A file of the same
             name that ends in `.json` may hold its settings.
-        preparation: what is done to images, see `ImageClassifier`.
+        preparation: what is done to images, see `ImageClassifier`; by default what was done to
+            those that the network was trained on, if they are your own, else `mnist`.
 
     Raises:
         UserError: if the file is missing, damaged or no network of this package.
 
     """
     path = Path(path)
-    if preparation not in ("mnist", "resize"):
+    if preparation not in ("mnist", "resize", None):
         raise UserError(f"preparation should be mnist or resize, not {preparation!r}.")
     network, card = read_any_model(path)
-    return ImageClassifier(network, card, _read_settings(path.with_suffix(".json")), preparation)
+    settings = _read_settings(path.with_suffix(".json"))
+    resized = card.dataset.endswith(TITLE_ENDS["resize"])
+    return ImageClassifier(
+        network, card, settings, preparation or ("resize" if resized else "mnist")
+    )
 
 
 def _read_settings(path: Path) -> Settings:

@@ -54,9 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--prepare",
         choices=["mnist", "resize"],
-        default="mnist",
-        help="mnist finds the digit and brings it into MNIST's form (default); resize takes the "
-        "whole image, light ink on dark",
+        help="mnist finds the digit and brings it into MNIST's form; resize takes the whole image "
+        "as it is (default: what was done to the images of your own that the network was "
+        "trained on, else mnist)",
     )
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.add_argument(

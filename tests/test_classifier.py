@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from PIL import Image
 import mnistpipe
 from mnistpipe import classifier as classifier_module
 from mnistpipe.classifier import PRETRAINED, ImageClassifier, load
+from mnistpipe.data.folder import read_folder
 from mnistpipe.data.idx import read_idx
 from mnistpipe.files.artifacts import read_json
 from mnistpipe.files.errors import UserError
+from mnistpipe.images.prepare import Preparation
+from mnistpipe.networks.model_files import read_any_model, write_model
 from tests.conftest import ROOT
 from tests.images.drawings import CHANGES, changed, draw
 
@@ -97,6 +101,22 @@ def test_an_array_of_another_kind_is_named_with_what_is_wanted(
         with pytest.raises(UserError, match=said) as caught:
             classifier.classify(images)
         assert "(h, w) or (n, h, w) of uint8 grey levels 0..255" in str(caught.value)
+
+
+@pytest.mark.parametrize("preparation", ["mnist", "resize"])
+def test_images_are_prepared_as_those_of_a_folder_were_that_a_network_was_trained_on(
+    tmp_path: Path, preparation: Preparation
+) -> None:
+    for number in range(20):
+        path = tmp_path / f"train/{'ab'[number % 2]}/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw(number % 2)).save(path)
+    title = read_folder(tmp_path, preparation, print).title
+    network, card = read_any_model(PRETRAINED)
+    write_model(tmp_path / "own.safetensors", network, replace(card, dataset=title))
+    own = load(tmp_path / "own.safetensors")
+    assert own.preparation == preparation
+    assert load(tmp_path / "own.safetensors", "mnist").preparation == "mnist"
 
 
 MISTAKES = """

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import joblib
 import numpy as np
@@ -17,6 +16,7 @@ from mnistpipe.data.datasets import Dataset
 from mnistpipe.data.split import SIDE, Labelled, nested_subset
 from mnistpipe.files.errors import UserError
 from mnistpipe.images import prepare as prepare_image
+from mnistpipe.images.prepare import Preparation
 from mnistpipe.images.read import read_image
 
 TEST_FRACTION, TEST_SEED = 0.2, 0  # of each class of train/, where there is no test/
@@ -25,8 +25,6 @@ PASSED_OVER, PASSED_OVER_SHARE = 3, 0.01  # files that are no images: so many, o
 AT_ONCE = 250  # images that a process is given at a time
 _NO_IMAGES = {"thumbs.db", "desktop.ini"}  # what Windows leaves; others leave hidden files
 _SHOWN = 5  # names in a sentence
-
-Preparation = Literal["resize", "mnist"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,9 @@ def read_folder(folder: Path, preparation: Preparation, tell: Callable[[str], No
         parts |= _set_tests_aside(places["train"], parts["train"], classes)
         notes.append("without test/, a fifth of each class of train/ is the test set")
     name = folder.resolve().name
-    return Dataset(f"{name} (own images)", classes, **parts, notes=tuple(notes))
+    return Dataset(
+        f"{name} {prepare_image.TITLE_ENDS[preparation]}", classes, **parts, notes=tuple(notes)
+    )
 
 
 def check_folder(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Makes pictures of a digit, of any size and kind, like the images that the networks know."""
 
+from typing import Literal, TypeAlias
+
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -11,7 +13,15 @@ from mnistpipe.images.strokes import normalise_strokes
 SIDE = 28  # of MNIST's images, in pixels
 BOX = 20  # the longer side of the digit's box in them
 
-__all__ = ["BOX", "SIDE", "EmptyImageError", "mnist", "resize"]
+Preparation: TypeAlias = Literal["mnist", "resize"]
+# How the title of a data set ends whose images are one's own. It stands in the networks' cards, so
+# that what a network is shown later can be prepared like what it was trained on.
+TITLE_ENDS: dict[Preparation, str] = {
+    "mnist": "(own images, made like MNIST's)",
+    "resize": "(own images)",
+}
+
+__all__ = ["BOX", "SIDE", "TITLE_ENDS", "EmptyImageError", "Preparation", "mnist", "resize"]
 
 
 def resize(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "28 28"]:

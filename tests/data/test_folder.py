@@ -11,10 +11,11 @@ from numpy import ndarray
 from PIL import Image
 
 from mnistpipe.data.datasets import PACKED, Dataset, load_raw, write_packed
-from mnistpipe.data.folder import Preparation, natural, read_folder
+from mnistpipe.data.folder import natural, read_folder
 from mnistpipe.data.idx import read_idx
 from mnistpipe.data.split import Labelled, Split, split_dataset
 from mnistpipe.files.errors import UserError
+from mnistpipe.images.prepare import Preparation
 from mnistpipe.training.recipe import Recipe
 from mnistpipe.training.trials import Trial, run_trial
 from tests.conftest import TEN
