@@ -97,8 +97,8 @@ def _risks(curve: RiskCoverage, coverages: Sequence[float]) -> list[Share]:
 
 
 def _draw_bins(bins: Sequence[Share]) -> str:
-    x = _axis("of", "confidence", 1, ".0%")
-    y = _axis("value", "right answers", 1, ".0%")
+    x = _axis("of", "confidence", 1.0, ".0%")
+    y = _axis("value", "right answers", 1.0, ".0%")
     layers: list[Spec] = [
         {
             "data": {"values": [{"of": 0, "value": 0}, {"of": 1, "value": 1}]},
@@ -116,7 +116,7 @@ def _draw_bins(bins: Sequence[Share]) -> str:
 
 def _draw_risks(risks: Sequence[Share]) -> str:
     top = max(1.2 * max(share.interval[1] for share in risks[-1:]), 0.001)
-    x = _axis("of", "coverage: the most confident answers", 1, ".0%")
+    x = _axis("of", "coverage: the most confident answers", 1.0, ".0%")
     y = _axis("value", "risk: wrong answers", top, ".2~%")
     layers: list[Spec] = [
         {
