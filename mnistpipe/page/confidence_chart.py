@@ -115,20 +115,22 @@ def _draw_bins(bins: Sequence[Share]) -> str:
 
 
 def _draw_risks(risks: Sequence[Share]) -> str:
-    top = max(1.2 * max(share.interval[1] for share in risks[-1:]), 0.001)
+    # An interval of few answers may reach higher. Vega would number its clips anew each time.
+    top = max(1.2 * risks[-1].interval[1], *(share.value for share in risks))
+    rows = [row | {"high": min(row["high"], top)} for row in _rows(risks)]
     x = _axis("of", "coverage: the most confident answers", 1.0, ".0%")
     y = _axis("value", "risk: wrong answers", top, ".2~%")
     layers: list[Spec] = [
         {
-            "mark": {"type": "area", "fill": OURS, "fillOpacity": 0.2, "clip": True},
+            "mark": {"type": "area", "fill": OURS, "fillOpacity": 0.2},
             "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
         },
         {
-            "mark": {"type": "line", "stroke": OURS, "strokeWidth": 2, "clip": True},
+            "mark": {"type": "line", "stroke": OURS, "strokeWidth": 2},
             "encoding": {"x": x, "y": y},
         },
     ]
-    return draw({"data": {"values": _rows(risks)}, "layer": layers}, NARROW, _HEIGHT)
+    return draw({"data": {"values": rows}, "layer": layers}, NARROW, _HEIGHT)
 
 
 def _axis(field: str, title: str, top: float, written: str) -> Spec:
