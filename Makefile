@@ -18,7 +18,7 @@
 #              recipe: copy recipes/tuned/params.yaml first; SEARCH_ARGS='--table FILE.csv')
 # make pretrain  train the network of mnistpipe predict (12 minutes on one core; SEEDS=3: the best of three)
 # make readme  bring README's table and pictures up to date with the last run, and the picture of
-#              the architecture with the imports
+#              the architecture with the imports (those of report.html: where Chromium is installed)
 
 PYTHON ?= python3
 JOBS ?= 1
@@ -78,6 +78,7 @@ search: .venv
 
 readme: .venv
 	@$(RUN) tools readme
+	@$(RUN) tools screenshots
 	@$(RUN) tools architecture
 
 # An old Python can read this much, and no more of the project.

@@ -95,13 +95,14 @@ def main() -> None:
     )
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
-    results = _read_results(summary, losses, section, sections, drawn=drawn)
+    results = _read_results(summary, losses, disputed, section, sections, drawn=drawn)
     write_bytes(Path("report.html"), write_page(report, study_widgets(results)).encode())
 
 
 def _read_results(
     summary: Metrics,
     losses: Mapping[str, pd.DataFrame],
+    disputed: pd.DataFrame,
     section: Analyze,
     params: Metrics,
     *,
@@ -121,6 +122,7 @@ def _read_results(
         summary=summary,
         losses=losses,
         robustness=read_table(Path("plots/robustness.csv"), SCORES),
+        disputed=disputed,
         split=split,
         network=network,
         examined=examined,

@@ -73,7 +73,7 @@ def test_the_summary_tells_what_has_changed(tmp_path: Path) -> None:
     before, figure, after = lock.read_text(encoding="utf-8").partition("plots/robustness.png")
     after = re.sub(r"md5: \w{8}", "md5: 01234567", after, count=1)
     lock.write_text(before + figure + after, encoding="utf-8")
-    shutil.copy(folder / "docs/robustness.png", folder / "docs/t-sne.png")
+    shutil.copy(folder / "docs/robustness.png", folder / "docs/learning-curve.png")
     commit(folder, "change")
 
     printed = run(folder, ".ci/summary", "HEAD~1")
@@ -83,7 +83,7 @@ def test_the_summary_tells_what_has_changed(tmp_path: Path) -> None:
         r"^\| train-net \| [\d.]+% \| [\d.]+% \| [01] \| [01] \| 1 \|", printed, re.MULTILINE
     )
     assert re.findall(r"^- (.*)$", printed, re.MULTILINE) == [
-        "docs/t-sne.png",
+        "docs/learning-curve.png",
         "plots/predictions/train-net.csv",
         "plots/robustness.png",
     ]

@@ -12,6 +12,7 @@ from mnistpipe.files.errors import UserError
 from tests.conftest import ROOT
 from tests.images.drawings import draw
 from tools.readme import PICTURES, both_recipes, sizes_table, with_table
+from tools.screenshots import SCREENSHOTS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -29,10 +30,12 @@ def test_the_results_table_is_the_summaries(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_pictures_are_there() -> None:
     assert re.findall(r"!\[[^\]]+\]\((docs/[^)]+)\)", README) == [
-        f"docs/{picture.name}" for picture in PICTURES
+        str(picture) for picture in (*SCREENSHOTS, *(Path("docs") / each.name for each in PICTURES))
     ]
-    for picture in PICTURES:
-        assert (ROOT / "docs" / picture.name).read_bytes().startswith(b"\x89PNG")
+    for picture in (*SCREENSHOTS, *(Path("docs") / each.name for each in PICTURES)):
+        assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+    for picture in SCREENSHOTS:
+        assert (ROOT / picture).stat().st_size < 250_000
 
 
 def test_it_is_read_in_one_sitting() -> None:

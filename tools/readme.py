@@ -21,8 +21,6 @@ TUNED_SUMMARY = Path("recipes/tuned/summary.json")
 PICTURES = (
     Path("plots/learning-curve.png"),
     Path("plots/robustness.png"),
-    Path("plots/analyze/t-sne.png"),
-    Path("plots/analyze/neighbours.png"),
 )
 REPORT_PAGE, PAGE = Path("report.html"), Path("docs/page.md")
 

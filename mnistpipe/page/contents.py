@@ -1,16 +1,18 @@
 """What stands in the page beside the text, made from the study's results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from mnistpipe.analysis import features
 from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.params import Analyze
+from mnistpipe.confidence.calibration import read_answers
 from mnistpipe.data.split import Split
 from mnistpipe.networks.models import Net
 from mnistpipe.page import pictures
+from mnistpipe.page.confidence_chart import confidence_chart
 from mnistpipe.page.curve_chart import curve_chart
 from mnistpipe.page.explore import explore_widgets
 from mnistpipe.page.loss_chart import loss_chart
@@ -20,6 +22,7 @@ from mnistpipe.page.results_chart import results_chart
 from mnistpipe.page.robustness_chart import robustness_chart
 from mnistpipe.page.vega import Chart
 from mnistpipe.page.widgets import Widget, figure, render
+from mnistpipe.report.confidence import disputed_images
 from mnistpipe.report.curve import learning_curve
 from mnistpipe.report.runs import Run, gather_runs
 from mnistpipe.report.summary import MNIST, Metrics
@@ -34,6 +37,7 @@ class Results:
         summary: from `summarise`.
         losses: by stage, the table of its loss curve.
         robustness: a row for each run, perturbation and strength.
+        disputed: the images whose labels the networks dispute.
         split: the images.
         network: the best one.
         examined: what it makes of the test images.
@@ -47,6 +51,7 @@ class Results:
     summary: Metrics
     losses: Mapping[str, pd.DataFrame]
     robustness: pd.DataFrame
+    disputed: pd.DataFrame
     split: Split
     network: Net
     examined: Examined
@@ -67,6 +72,7 @@ def study_widgets(results: Results) -> list[Widget]:
     return [
         *_about_data(results),
         *_charts(results, runs, comparable=comparable),
+        *_about_confidence(results),
         *_about_the_best(results),
     ]
 
@@ -139,6 +145,45 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
             "multiples",
         ),
     ]
+
+
+def _about_confidence(results: Results) -> list[Widget]:
+    """How sure the best network is, and which labels all of them dispute."""
+    examined, metrics = results.examined, results.summary["confidence"]
+    sure = confidence_chart(read_answers(examined.logits, examined.labels), metrics["bins"])
+    calibration = figure(
+        "calibration",
+        _picture(sure.chart),
+        f"<code>{BEST_STAGE}</code> on the test images, with 95 % intervals. First, right answers "
+        "by confidence: on the dashed line a network is as sure as it is right. Second, the share "
+        "of wrong answers among the most confident ones.",
+        results.made("metrics/confidence.json"),
+        "beside",
+    )
+    numbers = render("confidence.html.j2", bins=sure.bins, risks=sure.risks)
+    widgets = [replace(calibration, html=calibration.html + numbers)]
+    disputed = disputed_images(results.disputed, reviewed="reviewers" in metrics)
+    parts = {
+        "disputed": [image for image in disputed if image.part == "test"],
+        "disputed-others": [image for image in disputed if image.part != "test"],
+    }
+    for name, images in parts.items():
+        if not images:
+            continue
+        rejected = any(image.rejected for image in images)
+        framed = " Framed: human reviewers rejected the label." if rejected else ""
+        shown = min(len(images), pictures.MOST_DISPUTED)
+        some = "" if shown == len(images) else f" {shown} of {len(images):,}."
+        widgets.append(
+            figure(
+                name,
+                pictures.show_disputed(results.split, images),
+                "The label, and what most networks say that were not trained on the image, the "
+                f"least probable label first.{some}{framed}",
+                results.made("data/disputed-labels.csv"),
+            )
+        )
+    return widgets
 
 
 def _about_the_best(results: Results) -> list[Widget]:

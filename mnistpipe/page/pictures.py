@@ -11,13 +11,16 @@ from numpy import ndarray
 from PIL import Image
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
-from mnistpipe.data.split import Labelled
+from mnistpipe.data.split import Labelled, Split
 from mnistpipe.files.figure_style import SIGNED
 from mnistpipe.page.widgets import render
+from mnistpipe.report.confidence import DisputedImage
 
 _EXAMPLES = 10  # of each class
 MOST_CLASSES = 26  # that a list or a table of classes is readable with
 _KERNEL_COLUMNS = 8
+_DISPUTED = 21  # that are seen at once
+MOST_DISPUTED = 96  # with those behind the fold
 
 
 def show_examples(train: Labelled, classes: Sequence[str]) -> str:
@@ -45,6 +48,36 @@ def show_mistakes(test: Labelled, mistakes: Mistakes, count: int, classes: Seque
         )
     ]
     return render("mistakes.html.j2", shown=shown)
+
+
+def show_disputed(split: Split, disputed: Sequence[DisputedImage]) -> str:
+    """Images with their labels, and what the networks say; the first ones, and more behind a fold.
+
+    Args:
+        split: the images.
+        disputed: some of them; of more than `MOST_DISPUTED`, the first.
+
+    """
+    images = {
+        "test": dict(enumerate(split.test.images)),
+        "validation": dict(zip(split.validation_indices, split.validation.images, strict=True)),
+        "train": dict(zip(split.train_indices, split.train.images, strict=True)),
+    }
+    shown = [
+        {
+            "part": each.part,
+            "number": each.image,
+            "picture": _strip(images[each.part][each.image][np.newaxis]),
+            "label": each.label,
+            "says": each.says,
+            "votes": each.votes,
+            "judges": each.judges,
+            "reviewers": each.reviewers,
+            "rejected": each.rejected,
+        }
+        for each in disputed[:MOST_DISPUTED]
+    ]
+    return render("disputed.html.j2", first=shown[:_DISPUTED], rest=shown[_DISPUTED:])
 
 
 def show_neighbours(

@@ -97,6 +97,11 @@ class DisputedImage:
     label_probability: float
     reviewers: str | None
 
+    @property
+    def rejected(self) -> bool:
+        """Whether the reviewers did not keep the label."""
+        return (self.reviewers or "").startswith(("said", "rejected"))
+
 
 @dataclass(frozen=True)
 class Confidence:
@@ -125,18 +130,31 @@ class Confidence:
 def confidence(metrics: Metrics, disputed: pd.DataFrame) -> Confidence:
     """From the summary's part about confidence, and the table of the disputed images."""
     networks = [_sureness(stage, own) for stage, own in metrics["calibration"].items()]
-    by_probability = disputed.sort_values("label_probability", kind="stable")
-    on_test = by_probability["set"] == "test"
-    reviewed = "reviewers" in metrics
+    images = disputed_images(disputed, reviewed="reviewers" in metrics)
     return Confidence(
         bins=metrics["bins"],
         networks=networks,
         best=next(network for network in networks if network.stage == BEST_STAGE),
         sets=metrics["disputed"],
         reviewers=metrics.get("reviewers"),
-        test=_images(by_probability[on_test], reviewed=reviewed),
-        others=_images(by_probability[~on_test], reviewed=False),
+        test=[image for image in images if image.part == "test"][:_SHOWN],
+        others=[image for image in images if image.part != "test"][:_SHOWN],
     )
+
+
+def disputed_images(table: pd.DataFrame, *, reviewed: bool) -> list[DisputedImage]:
+    """All of this table with `DISPUTED_COLUMNS`, the least probable label first.
+
+    `reviewed` says whether its test images are those that human reviewers saw some of.
+    """
+    return [
+        DisputedImage(
+            part=row["set"],
+            reviewers=_reviewers(row["image"]) if reviewed and row["set"] == "test" else None,
+            **{name: row[name] for name in [*DISPUTED_COLUMNS][1:]},
+        )
+        for row in table.sort_values("label_probability", kind="stable").to_dict("records")
+    ]
 
 
 def _sureness(stage: str, own: Metrics) -> Sureness:
@@ -163,17 +181,6 @@ def _risk(key: str, counts: Metrics) -> Risk:
     errors, count = counts["errors"], counts["count"]
     low, high = wilson_interval(errors, count)
     return Risk(int(key.removeprefix("coverage-")), errors, count, (1 - high, 1 - low))
-
-
-def _images(table: pd.DataFrame, *, reviewed: bool) -> list[DisputedImage]:
-    return [
-        DisputedImage(
-            part=row["set"],
-            reviewers=_reviewers(row["image"]) if reviewed else None,
-            **{name: row[name] for name in [*DISPUTED_COLUMNS][1:]},
-        )
-        for row in table.head(_SHOWN).to_dict("records")
-    ]
 
 
 def _reviewers(image: int) -> str:

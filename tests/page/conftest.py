@@ -1,20 +1,19 @@
 """Headless Chromium for the tests of the page, where it is installed."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.page.browser import WIDE, Browser, Page, start_browser
+from tools.browser import WIDE, Browser, Page, find_program, start_browser
 
 OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = find_program()
     if program is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     with start_browser(program, tmp_path_factory.mktemp("profile")) as started:

@@ -16,6 +16,7 @@ from mnistpipe.networks.models import Net
 from mnistpipe.page.contents import Results, study_widgets
 from mnistpipe.page.document import write_page
 from mnistpipe.page.provenance import find_origins
+from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.summary import MNIST
 from mnistpipe.training.plan import TRAIN_STAGES
 from tests.conftest import ROOT
@@ -41,6 +42,14 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
     epochs = np.arange(1, 5)
     loss = pd.DataFrame({"epoch": epochs, "training_loss": 1 / epochs, "validation_loss": 0.5})
     features = generator.normal(size=(n // 2, 96)) + 20 * test.labels[:, np.newaxis]
+    split = split_dataset(
+        dataset, classes, Labelled(images, labels), test, validation_fraction=0.2, seed=0
+    )
+    disputed = [
+        *(("test", number, "0", "Ankle boot", 2, 3, 0.1) for number in range(20)),
+        ("validation", split.validation_indices[0], "0", "Ankle boot", 3, 3, 0.2),
+        ("train", split.train_indices[0], "Ankle boot", "0", 1, 1, 0.3),
+    ]
     torch.manual_seed(0)
     return Results(
         summary=summary,
@@ -53,9 +62,8 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
                 for strength in strengths
             ]
         ),
-        split=split_dataset(
-            dataset, classes, Labelled(images, labels), test, validation_fraction=0.2, seed=0
-        ),
+        disputed=pd.DataFrame(disputed, columns=[*DISPUTED_COLUMNS]),
+        split=split,
         network=Net(n_classes=len(classes)).eval(),
         examined=Examined(test.labels, logits, features, features[:, :2]),
         sure_from=0.9,

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from mnistpipe.report.summary import MNIST
 from tests.page.example import page_of, results_of
 from tests.report.example import DIGITS, NO_SPIKE, report_of
 
-TABLES = {"results", "curve", "robustness", "losses"}  # charts with one behind them
+TABLES = {"results", "curve", "robustness", "losses", "disputed"}  # with one behind them
 
 
 def test_the_page_is_the_same_each_time() -> None:
@@ -36,6 +37,14 @@ def test_on_other_data_nothing_is_said_that_is_true_of_mnist_alone() -> None:
         assert not re.findall(rf".*{word}.*", text), word
 
 
+def test_images_are_disputed_where_there_are_some() -> None:
+    results = results_of(MNIST)
+    on_test = results.disputed[results.disputed["set"] == "test"]
+    names = {widget.name for widget in study_widgets(replace(results, disputed=on_test))}
+    assert "disputed" in names
+    assert "disputed-others" not in names
+
+
 @pytest.mark.parametrize("dataset", [MNIST, DIGITS])
 def test_nothing_is_asked_of_the_network(dataset: str) -> None:
     page = re.sub(r'<a href="https://[^"]+">', "", page_of(dataset))  # asked for by a click alone
@@ -53,4 +62,4 @@ def test_every_picture_has_its_words() -> None:
     labelled = re.findall(r'role="img" aria-label="[^"]{30,}"', page)
     assert drawn
     # Charts, of which some are several drawings; networks; a drawing as it is seen, and its place.
-    assert len(labelled) == 4 + 2 + 2
+    assert len(labelled) == 5 + 2 + 2

@@ -19,8 +19,8 @@ from mnistpipe.page.explore import explore_widgets, is_drawn
 from mnistpipe.page.widgets import Widget
 from mnistpipe.scoring.scores import predict_arrays
 from tests.images.drawings import STROKES
-from tests.page.browser import Page
 from tests.page.conftest import OpenPage
+from tools.browser import Page
 
 REPORT = "# Study\n\n## Draw\n\n<!-- widget: draw -->\n\n## Map\n\n<!-- widget: map -->\n"
 MAP = ".map-plane canvas"

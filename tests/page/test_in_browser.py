@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mnistpipe.report.summary import MNIST
-from tests.page.browser import PHONE, WIDE
 from tests.page.conftest import OpenPage
 from tests.page.example import write_example
 from tests.report.example import DIGITS
+from tools.browser import PHONE, WIDE
 
 pytestmark = pytest.mark.slow
 

@@ -1,20 +1,25 @@
 import base64
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from numpy import ndarray
 from PIL import Image
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
-from mnistpipe.data.split import Labelled
+from mnistpipe.data.split import Labelled, split_dataset
 from mnistpipe.page.pictures import (
     MOST_CLASSES,
+    MOST_DISPUTED,
+    show_disputed,
     show_examples,
     show_kernels,
     show_mistakes,
     show_neighbours,
 )
+from mnistpipe.report.confidence import DISPUTED_COLUMNS, DisputedImage, disputed_images
 
 NAMES = ("cat & dog", "<b>")
 IMAGES = Labelled(
@@ -53,6 +58,41 @@ def test_a_mistake_says_what_it_is_and_was_taken_for() -> None:
     text = re.sub(r"<[^>]+>", " ", html).split()
     assert " ".join(text) == "&lt;b&gt; taken for cat &amp; dog 98.7%"
     assert 'alt="test image 3"' in html
+
+
+def test_disputed_images_are_those_of_their_sets_and_marked_where_reviewers_rejected_them() -> None:
+    many = Labelled(
+        (np.arange(1000) % 251).astype(np.uint8)[:, np.newaxis, np.newaxis]
+        * np.ones((1, 28, 28), np.uint8),
+        np.arange(1000) % 2,
+    )
+    split = split_dataset("MNIST", NAMES, many, many, validation_fraction=0.1, seed=0)
+    in_validation = int(split.validation_indices[0])
+    in_training = int(split.train_indices[-1])
+    rows = [
+        ("test", 947, "4", "9", 3, 3, 0.1),
+        ("test", 5, "<b>", "9", 2, 3, 0.2),
+        ("validation", in_validation, "4", "9", 2, 3, 0.3),
+        ("train", in_training, "4", "9", 2, 3, 0.4),
+    ]
+    disputed = disputed_images(pd.DataFrame(rows, columns=[*DISPUTED_COLUMNS]), reviewed=True)
+    html = show_disputed(split, disputed)
+    shown = [int(255 - picture[0, 0]) for picture in pictures_in(html)]
+    assert shown == [number % 251 for number in (947, 5, in_validation, in_training)]
+    assert html.count('class="rejected"') == 1
+    assert 'labelled <b>4</b><br>3 of 3 say <b class="wrong">9</b><small>reviewers said 9<' in html
+    assert "labelled <b>&lt;b&gt;</b>" in html
+    assert "review" not in show_disputed(
+        split, [replace(each, reviewers=None) for each in disputed]
+    )
+
+
+def test_of_many_disputed_images_most_stand_behind_a_fold_and_not_all() -> None:
+    split = split_dataset("", NAMES, IMAGES, IMAGES, validation_fraction=0.5, seed=0)
+    one = DisputedImage("test", 1, "4", "9", 2, 3, 0.1, None)
+    first, rest = show_disputed(split, [one] * 999).split("<details>")
+    assert 0 < first.count("<li>") < rest.count("<li>")
+    assert first.count("<li>") + rest.count("<li>") == MOST_DISPUTED
 
 
 def test_neighbours_of_another_class_are_counted() -> None:

@@ -52,7 +52,9 @@ def test_the_error_of_the_most_confident_stands_beside_that_of_all() -> None:
     risks = report.split("risk against coverage")[1]
     assert row_of(risks, "`partial-data@half`")[1:] == ["3.00%", "3.03%", "0.67%"]
     assert (
-        "`train-net-augmented` is most confident 7 are wrong, 0.08% (95 % interval 0.04%" in report
+        "`train-net-augmented` is 99.65% confident on average and right on 99.30% of the test "
+        "images: it is too sure. Of the 9,000 answers of which it is most confident, 7 are wrong, "
+        "0.08% (95 % interval 0.04%" in report
     )
 
 

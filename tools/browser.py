@@ -1,10 +1,12 @@
 """Headless Chromium, by the DevTools protocol over two pipes: no port, no further package."""
 
+import base64
 import contextlib
 import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ FLAGS = [
 ]
 PATIENCE_S = 60.0  # on a machine that does other things, too
 WIDE, PHONE = 1280, 390  # pixels
+_TABLET = 600
 
 
 class Browser:
@@ -85,9 +88,9 @@ class Page:
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
-            height=844 if width < 600 else 800,
+            height=844 if width < _TABLET else 800,
             deviceScaleFactor=1,
-            mobile=width < 600,
+            mobile=width < _TABLET,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
@@ -142,6 +145,12 @@ class Page:
         self.send("Input.dispatchKeyEvent", type="keyDown", **names)
         self.send("Input.dispatchKeyEvent", type="keyUp", **names)
 
+    def picture(self, x: float, y: float, width: float, height: float) -> bytes:
+        """A PNG of a part of the window; pixels."""
+        clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
+        taken = self.send("Page.captureScreenshot", format="png", clip=clip)
+        return base64.b64decode(taken["data"])
+
     def complaints(self) -> list[str]:
         """Errors and warnings in the console, and scripts' exceptions."""
         found = []
@@ -164,6 +173,11 @@ class Page:
             if event["method"] == "Network.requestWillBeSent"
         ]
         return [url for url in asked if not url.startswith(("data:", "blob:"))]
+
+
+def find_program() -> str | None:
+    """Chromium's, if it is installed."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @contextlib.contextmanager
