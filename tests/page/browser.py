@@ -90,7 +90,8 @@ class Page:
             mobile=width < 600,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # nor is clicked what moves
+        self.send("Emulation.setEmulatedMedia", features=[scheme, still])
         self.send("Page.navigate", url=path.resolve().as_uri())
         self.wait("document.readyState === 'complete'")
 
@@ -163,7 +164,7 @@ class Page:
             for event in self._browser.events(self._session)
             if event["method"] == "Network.requestWillBeSent"
         ]
-        return [url for url in asked if not url.startswith(("data:", "blob:"))]
+        return [url for url in asked if not url.startswith("data:")]
 
 
 @contextlib.contextmanager
