@@ -131,6 +131,7 @@ def test_a_number_that_the_map_has_not_is_told(open_page: OpenPage, file: Path) 
     page = open_ready(open_page, file)
     chosen = page.evaluate(CHOSEN)
     number = "document.querySelector('[name=number]')"
+    page.evaluate(f"{number}.max = 999")  # as if these were some of a thousand
     for typed, known in (("400", False), ("17", True)):
         page.evaluate(f"{number}.value = {typed}")
         page.evaluate(f"{number}.dispatchEvent(new Event('change', {{bubbles: true}}))")
