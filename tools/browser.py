@@ -93,7 +93,8 @@ class Page:
             mobile=width < _TABLET,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # nor is clicked what moves
+        self.send("Emulation.setEmulatedMedia", features=[scheme, still])
         self.send("Page.navigate", url=path.resolve().as_uri())
         self.wait("document.readyState === 'complete'")
 
@@ -172,7 +173,7 @@ class Page:
             for event in self._browser.events(self._session)
             if event["method"] == "Network.requestWillBeSent"
         ]
-        return [url for url in asked if not url.startswith(("data:", "blob:"))]
+        return [url for url in asked if not url.startswith("data:")]
 
 
 def find_program() -> str | None:

@@ -54,7 +54,7 @@ class Field {
   #pointer = null; // the one that draws; others do nothing meanwhile
   #pen = null; // { x, y, down }, while keys move it
 
-  /** `onDraw(drawing)` is called after each change. */
+  /** `onDraw()` is called after each change. */
   constructor(canvas, onDraw) {
     this.#canvas = canvas;
     this.onDraw = onDraw;
@@ -62,14 +62,16 @@ class Field {
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
 
+  ink() {
+    return inkOf(this.#strokes);
+  }
+
   undo() {
-    this.#strokes.pop();
-    this.#changed();
+    this.#keep(this.#strokes.slice(0, -1));
   }
 
   clear() {
-    this.#strokes = [];
-    this.#changed();
+    this.#keep([]);
   }
 
   draw() {
@@ -100,17 +102,24 @@ class Field {
     }
   }
 
+  /** Whoever draws meanwhile, with another finger, starts anew. */
+  #keep(strokes) {
+    this.#strokes = strokes;
+    this.#pointer = this.#pen = null;
+    this.#changed();
+  }
+
   #changed() {
     this.draw();
-    this.onDraw(inkOf(this.#strokes));
+    this.onDraw();
   }
 
   #listen() {
     const canvas = this.#canvas;
     const point = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const scale = FIELD / box.width;
-      return [(event.clientX - box.x) * scale, (event.clientY - box.y) * scale];
+      const { x, y } = canvas.getBoundingClientRect();
+      const place = [event.clientX - x - canvas.clientLeft, event.clientY - y - canvas.clientTop];
+      return place.map((pixels) => (pixels * FIELD) / canvas.clientWidth);
     };
     canvas.addEventListener("pointerdown", (event) => {
       if (this.#pointer !== null || event.button !== 0) return;
@@ -126,13 +135,11 @@ class Field {
       this.#strokes.at(-1).push(...(between.length ? between : [event]).map(point));
       this.#changed();
     });
-    for (const end of ["pointerup", "pointercancel"])
-      canvas.addEventListener(end, (event) => {
-        if (event.pointerId === this.#pointer) this.#pointer = null;
-      });
+    canvas.addEventListener("lostpointercapture", (event) => {
+      if (event.pointerId === this.#pointer) this.#pointer = null;
+    });
     canvas.addEventListener("keydown", (event) => {
-      const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-      if (!(event.key in ways) && event.key !== " ") return;
+      if (!(event.key in ARROWS) && event.key !== " ") return;
       event.preventDefault();
       const pen = (this.#pen ??= { x: FIELD / 2, y: FIELD / 4, down: false });
       if (event.key === " ") {
@@ -140,8 +147,8 @@ class Field {
         if (pen.down) this.#strokes.push([[pen.x, pen.y]]);
       } else {
         const within = (place) => Math.min(Math.max(place, PEN), FIELD - PEN);
-        pen.x = within(pen.x + KEY_STEP * ways[event.key][0]);
-        pen.y = within(pen.y + KEY_STEP * ways[event.key][1]);
+        pen.x = within(pen.x + KEY_STEP * ARROWS[event.key][0]);
+        pen.y = within(pen.y + KEY_STEP * ARROWS[event.key][1]);
         if (pen.down) this.#strokes.at(-1).push([pen.x, pen.y]);
       }
       this.#changed();

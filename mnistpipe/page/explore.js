@@ -2,7 +2,6 @@
 
 async function explore() {
   const data = unpack(JSON.parse(document.getElementById("map-data").textContent));
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   const sprite = new Image();
   sprite.src = data.sprite;
   await sprite.decode();
@@ -10,10 +9,18 @@ async function explore() {
   const map = showMap(document.getElementById("map"), data, painter);
   const field = document.getElementById("draw");
   const drawing = field && showDrawing(field, data, painter, map);
-  dark.addEventListener("change", () => {
+  const redraw = () => {
     painter.tint();
     map.draw();
+    map.choose(map.chosen); // whose pictures stand beside it
     drawing?.draw();
+  };
+  for (const query of ["(prefers-color-scheme: dark)", "print"])
+    matchMedia(query).addEventListener("change", redraw);
+  let pixelRatio = devicePixelRatio;
+  addEventListener("resize", () => { // a zoom of the page may leave a canvas its size
+    if (pixelRatio !== devicePixelRatio) redraw();
+    pixelRatio = devicePixelRatio;
   });
 }
 
@@ -74,7 +81,9 @@ function showMap(root, data, painter) {
   filters.addEventListener("change", (event) => {
     if (event.target !== number) return filter();
     const image = data.numbers.indexOf(Number(number.value));
-    if (number.value === "" || image < 0) return;
+    const known = number.value === "" || image >= 0;
+    number.setCustomValidity(known ? "" : "The map has no image of this number.");
+    if (!number.reportValidity() || number.value === "") return;
     if (!isShown(image)) {
       actual.value = predicted.value = "";
       mistakes.checked = false;
@@ -99,15 +108,44 @@ function mostConfident(data, images) {
   return images.reduce((best, image) => (best === null || rank(image) > rank(best) ? image : best), null);
 }
 
-/** Makes the matrix's cells and its classes' names buttons. */
+/** Makes the matrix's cells and its classes' names buttons: one stop of the Tab key for all. */
 function matrixButtons(table, press) {
-  return [...table.querySelectorAll("[data-actual], [data-predicted]")].map((cell) => {
+  const buttons = [...table.querySelectorAll("[data-actual], [data-predicted]")].map((cell) => {
     const button = make("button", { type: "button" }, cell.textContent);
     Object.assign(button.dataset, cell.dataset);
     button.addEventListener("click", () => press(button));
     cell.replaceChildren(button);
     return button;
   });
+  const stopAt = (stop) => {
+    for (const button of buttons) button.tabIndex = button === stop ? 0 : -1;
+  };
+  stopAt(buttons[0]);
+  table.addEventListener("focusin", (event) => stopAt(event.target));
+  table.addEventListener("keydown", (event) => {
+    if (!(event.key in ARROWS)) return;
+    event.preventDefault();
+    nextButton(buttons, event.target, ...ARROWS[event.key])?.focus();
+  });
+  return buttons;
+}
+
+/** The nearest one in a cell of the same row or column, that way. */
+function nextButton(buttons, from, right, down) {
+  const [column, row] = placeInTable(from);
+  let [next, least] = [null, Infinity];
+  for (const button of buttons) {
+    const [x, y] = placeInTable(button);
+    const along = (x - column) * right + (y - row) * down;
+    const aside = (x - column) * down + (y - row) * right;
+    if (aside === 0 && along > 0 && along < least) [next, least] = [button, along];
+  }
+  return next;
+}
+
+function placeInTable(button) {
+  const cell = button.parentElement;
+  return [cell.cellIndex, cell.parentElement.rowIndex];
 }
 
 /** The field to draw in and what the network says. */
@@ -166,13 +204,11 @@ function showDrawing(root, data, painter, map) {
     field.draw();
     show();
   };
-  let latest = null;
   let waiting = null;
-  const field = new Field(find(".draw-field"), (drawing) => {
-    latest = drawing;
+  const field = new Field(find(".draw-field"), () => {
     waiting ??= requestAnimationFrame(() => {
       waiting = null;
-      understood = understand(data, latest);
+      understood = understand(data, field.ink());
       show();
     });
   });

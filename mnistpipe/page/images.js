@@ -71,6 +71,7 @@ function showBars(element, data, probabilities) {
 
 /** A button with a picture for each image. */
 function showThumbs(element, data, painter, images, choose) {
+  const held = [...element.children].indexOf(document.activeElement); // a choice made by keys
   element.replaceChildren(
     ...images.map((image) => {
       const name = data.classes[data.labels[image]];
@@ -83,6 +84,7 @@ function showThumbs(element, data, painter, images, choose) {
       return button;
     }),
   );
+  element.children[held]?.focus();
 }
 
 function make(tag, attributes = {}, text = "") {

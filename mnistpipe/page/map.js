@@ -2,6 +2,9 @@
 
 const REACH = 24; // pixels from the pointer to an image that it points at
 const MOST_ZOOM = 40;
+const LONGEST = 14; // letters of a class's name on the map
+// Right and down, that a key points.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 class ImageMap {
   #canvas;
@@ -137,9 +140,11 @@ class ImageMap {
     const canvas = this.#canvas;
     let pressed = null; // where the pointer went down, and whether it has moved the map since
     canvas.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return;
       pressed = { x: event.offsetX, y: event.offsetY, view: { ...this.#view }, moved: false };
     });
     canvas.addEventListener("pointermove", (event) => {
+      if (!event.isPrimary) return;
       if (pressed && event.buttons && this.#view.zoom > 1) {
         const size = plotSize(this.#width, this.#height) * this.#view.zoom;
         const [dx, dy] = [event.offsetX - pressed.x, event.offsetY - pressed.y];
@@ -170,10 +175,9 @@ class ImageMap {
     }, { passive: false });
     canvas.addEventListener("dblclick", (event) => this.zoom(2, event.offsetX, event.offsetY));
     canvas.addEventListener("keydown", (event) => {
-      const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
       const zooms = { "+": 2, "=": 2, "-": 0.5, 0: 0 };
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key in ways) this.#step(...ways[event.key]);
+      if (event.key in ARROWS) this.#step(...ARROWS[event.key]);
       else if (event.key in zooms) this.zoom(zooms[event.key]);
       else return;
       event.preventDefault();
@@ -213,6 +217,8 @@ function classPlaces(data) {
     const images = [...data.labels.keys()].filter((image) => data.labels[image] === number);
     if (!images.length) return [];
     const [x, y] = [data.x, data.y].map((places) => median(images.map((image) => places[image])));
-    return [{ name, number, x, y }];
+    const letters = [...name];
+    const short = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : name;
+    return [{ name: short, number, x, y }];
   });
 }

@@ -3,11 +3,12 @@ for (const line of document.querySelectorAll(".command")) {
   const code = line.querySelector("code");
   const button = document.createElement("button");
   button.type = "button";
+  button.ariaLive = "polite";
   button.textContent = "Copy";
   button.addEventListener("click", async () => {
     getSelection().selectAllChildren(code); // where the clipboard is out of reach, for Ctrl-C
-    await navigator.clipboard?.writeText(code.textContent);
-    button.textContent = "Copied";
+    const written = navigator.clipboard?.writeText(code.textContent).then(() => true, () => false);
+    button.textContent = (await written) ? "Copied" : "Selected";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
   line.append(button);

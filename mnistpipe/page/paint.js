@@ -69,13 +69,13 @@ function drawImages(context, data, painter, { width, height, zoom, project, visi
   const colours = classColours(data.classes);
   const colourOf = (image) => colours[data.labels[image]];
   const within = (x, y) => x > -28 && y > -28 && x < width + 28 && y < height + 28;
-  const groups = Map.groupBy(images, (image) => (visible(image) ? colourOf(image) : "hidden"));
-  for (const [group, members] of groups) {
-    const hidden = group === "hidden";
-    context.fillStyle = context.strokeStyle = hidden ? line : group;
-    context.globalAlpha = hidden ? 0.6 : 0.8;
+  const shades = images.map((image) => (visible(image) ? colourOf(image) : line));
+  for (const shade of new Set([line, ...colours])) { // what is filtered out lies below
+    context.fillStyle = shade;
+    context.globalAlpha = shade === line ? 0.6 : 0.8;
     context.beginPath();
-    for (const image of members) {
+    for (const image of images) {
+      if (shades[image] !== shade) continue;
       const [x, y] = project(data.x[image], data.y[image]);
       if (!within(x, y)) continue;
       context.moveTo(x + radius, y);

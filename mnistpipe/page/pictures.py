@@ -30,7 +30,7 @@ def show_examples(train: Labelled, classes: Sequence[str]) -> str:
         of_class = train.labels == number
         images = train.images[of_class][:_EXAMPLES]
         rows.append({"name": name, "count": int(of_class.sum()), "strip": _strip(images)})
-    return render("examples.html.j2", rows=rows, n_classes=len(classes))
+    return render("examples.html.j2", rows=rows)
 
 
 def show_mistakes(test: Labelled, mistakes: Mistakes, count: int, classes: Sequence[str]) -> str:

@@ -127,6 +127,18 @@ def test_filters_matrix_and_search_agree(open_page: OpenPage, file: Path) -> Non
     assert page.complaints() == []
 
 
+def test_a_number_that_the_map_has_not_is_told(open_page: OpenPage, file: Path) -> None:
+    page = open_ready(open_page, file)
+    chosen = page.evaluate(CHOSEN)
+    number = "document.querySelector('[name=number]')"
+    page.evaluate(f"{number}.max = 999")  # as if these were some of a thousand
+    for typed, known in (("400", False), ("17", True)):
+        page.evaluate(f"{number}.value = {typed}")
+        page.evaluate(f"{number}.dispatchEvent(new Event('change', {{bubbles: true}}))")
+        assert page.evaluate(f"{number}.validity.valid") == known
+        assert page.evaluate(CHOSEN) == ("Image 17" if known else chosen)
+
+
 def test_a_drawn_digit_is_recognised_among_its_like(open_page: OpenPage, file: Path) -> None:
     page = open_ready(open_page, file)
     assert "Draw something" in page.evaluate(ANSWER)
@@ -163,6 +175,60 @@ def test_a_finger_draws_and_does_not_scroll(open_page: OpenPage, file: Path) -> 
     settle(page)
     assert page.evaluate("scrollY") == before
     assert page.evaluate(ANSWER).split()[0] == "1"
+
+
+def test_what_is_cleared_under_a_finger_is_gone(open_page: OpenPage, file: Path) -> None:
+    page = open_ready(open_page, file, width=390)
+    x, y = page.middle(".draw-field")
+    touch = [{"x": x, "y": y}]
+    page.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=touch)
+    page.evaluate("document.querySelector('[name=clear]').click()")
+    touch = [{"x": x, "y": y + 50}]
+    page.send("Input.dispatchTouchEvent", type="touchMove", touchPoints=touch)
+    page.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    settle(page)
+    assert "Draw something" in page.evaluate(ANSWER)
+    assert page.complaints() == []
+    page.click(".draw-field")  # a pen is free again
+    settle(page)
+    assert "Draw something" not in page.evaluate(ANSWER)
+
+
+def test_the_matrix_is_one_stop_and_a_chosen_neighbour_keeps_the_focus(
+    open_page: OpenPage, file: Path
+) -> None:
+    page = open_ready(open_page, file)
+    stops = "document.querySelectorAll('.matrix button:not([tabindex=\"-1\"])').length"
+    where = "(({actual, predicted}) => [actual, predicted])(document.activeElement.dataset)"
+    page.evaluate("document.querySelector('.matrix button').focus()")
+    assert page.evaluate(where) == [None, "0"]
+    page.press("ArrowDown", 40)
+    assert page.evaluate(where) == ["0", "0"]
+    page.press("ArrowLeft", 37)
+    assert page.evaluate(where) == ["0", None]
+    page.press("ArrowLeft", 37)  # there is none
+    assert page.evaluate(where) == ["0", None]
+    assert page.evaluate(stops) == 1
+    before = page.evaluate(CHOSEN)
+    page.evaluate("document.querySelectorAll('.map-card .thumbs button')[2].focus()")
+    page.press("Enter", 13, "\r")
+    assert page.evaluate(CHOSEN) != before
+    thumbs = "[...document.querySelectorAll('.map-card .thumbs button')]"
+    assert page.evaluate(f"{thumbs}.indexOf(document.activeElement)") == 2
+
+
+def test_it_is_printed_with_dark_ink_and_all_counts(open_page: OpenPage, file: Path) -> None:
+    page = open_page(file, dark=True)
+    page.wait(f"{SHOWN} !== ''")
+    ink = (
+        "document.querySelector('.card-image').getContext('2d').getImageData(0, 0, 28, 28).data"
+        ".reduce((most, value, i) => i % 4 < 3 ? Math.max(most, value) : most, 0)"
+    )
+    assert page.evaluate(ink) > 200
+    page.send("Emulation.setEmulatedMedia", media="print")
+    page.wait(f"{ink} < 100")
+    shown = "[...document.querySelectorAll('.matrix button')].every((cell) => cell.offsetWidth > 0)"
+    assert page.evaluate(shown)
 
 
 def test_keys_alone_reach_the_map_and_draw(open_page: OpenPage, file: Path) -> None:
@@ -205,6 +271,8 @@ def test_names_of_classes_are_text(tmp_path: Path, open_page: OpenPage) -> None:
     )
     assert names[:2] == list(classes[:2])
     assert page.evaluate("document.querySelectorAll('b').length") == 0
+    bars = page.evaluate("[...document.querySelectorAll('.bar')].map((bar) => bar.offsetWidth)")
+    assert len(set(bars)) == 1  # so that equal shares are equally long, whatever the names
     assert page.complaints() == []
 
 

@@ -41,6 +41,8 @@ def test_it_opens_in_silence_and_fits(
     assert page.evaluate("document.documentElement.scrollWidth") == width
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (not dark)
+    glides = "getComputedStyle(document.documentElement).scrollBehavior"
+    assert page.evaluate(glides) == "auto"  # for who wants no motion
     assert page.complaints() == []
     assert page.requests() == [example.as_uri()]
 

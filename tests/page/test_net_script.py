@@ -20,29 +20,32 @@ from tests.page.javascript import run_javascript
 ROWS = """((network) =>
   Array.from({ length: given.count }, (_, i) => {
     const image = bytes(given.images).subarray(784 * i, 784 * (i + 1));
-    const { logits, features } = runNet(network, image);
-    return [Array.from(logits), Array.from(features)];
+    const { logits, features, responses } = runNet(network, image);
+    return [logits, features, responses].map((numbers) => Array.from(numbers));
   }))(unpackNet(given.network))"""
 
 
-def run_in_javascript(folder: Path, network: Net, images: ndarray) -> tuple[ndarray, ndarray]:
-    """Logits and features."""
+def run_in_javascript(folder: Path, network: Net, images: ndarray) -> list[ndarray]:
+    """Logits, features and the first layer's responses."""
     given = {
         "network": pack_network(network, PIXEL_MEAN, PIXEL_STD),
         "images": base64.b64encode(images.tobytes()).decode(),
         "count": len(images),
     }
     rows = run_javascript(folder, ["net"], ROWS, given)
-    logits, features = zip(*rows, strict=True)
-    return np.array(logits), np.array(features)
+    return [np.array(each) for each in zip(*rows, strict=True)]
 
 
 def assert_the_same(folder: Path, network: Net, images: ndarray) -> None:
     expected, expected_features = predict_arrays(network, images)
-    logits, features = run_in_javascript(folder, network, images)
+    logits, features, responses = run_in_javascript(folder, network, images)
     np.testing.assert_array_equal(logits.argmax(axis=1), expected.argmax(axis=1))
     np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-3)
     np.testing.assert_allclose(features, expected_features, rtol=0, atol=1e-3)
+    inputs = (torch.tensor(images[:, np.newaxis]) / 255 - PIXEL_MEAN) / PIXEL_STD
+    with torch.no_grad():
+        expected_responses = network.conv1(inputs).flatten(1)
+    np.testing.assert_allclose(responses, expected_responses, rtol=0, atol=1e-3)
 
 
 def pretrained() -> Net:
