@@ -68,7 +68,8 @@ class Judged:
 def main() -> None:
     """Each network is the one that its stage has saved, and judges what it was not trained on."""
     section = read_section("confidence", Confidence)
-    names = name_networks(read_section(SWEEP, PartialData))
+    sweep = read_section(SWEEP, PartialData)
+    names = name_networks([*sweep.stages.values(), *sweep.steps_stages.values()])
     runs = {stage: read_training_run(stage) for stage in names}
     split = read_split()
     dataset, classes, test = split.title, split.classes, split.test

@@ -32,7 +32,8 @@ from mnistpipe.training.trained import name_networks, read_networks
 def main() -> None:
     """Each network is the one that its stage has saved."""
     section = read_section("robustness", Robustness)
-    names = name_networks(read_section(SWEEP, PartialData))
+    sweep = read_section(SWEEP, PartialData)
+    names = name_networks([*sweep.stages.values(), *sweep.steps_stages.values()])
     split = read_split()
     networks = read_networks(names, split, "robustness")
     keep_freed_memory()

@@ -19,8 +19,6 @@ from tests.test_end_to_end import (
     stages_run,
 )
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
-
 INTRODUCTION, *CHAPTERS = re.split(
     r"^## (.+)\n", (ROOT / "docs" / "extending.md").read_text("utf-8"), flags=re.MULTILINE
 )
@@ -68,6 +66,17 @@ def follow(folder: Path, text: str) -> str:
     return printed
 
 
+@pytest.mark.parametrize("chapter", CHAPTER)
+def test_what_the_page_edits_stands_in_the_files(chapter: str) -> None:
+    """Without running anything, so that an edit which parts the two is seen at once."""
+    for kind, file, content in steps(CHAPTER[chapter]):
+        if kind == "diff":
+            old = "".join(f"{line[1:]}\n" for line in content.splitlines() if line[:1] != "+")
+            assert (ROOT / file).read_text(encoding="utf-8").count(old) == 1, (file, old)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_the_page_is_right(clone: Path) -> None:
     """From its beginning to its end; its last command tests what both chapters have edited."""
     follow(clone, INTRODUCTION)

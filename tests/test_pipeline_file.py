@@ -369,10 +369,6 @@ def test_every_stage_has_a_description_with_its_time(name: str) -> None:
     assert re.search(r"\((seconds|\d+ minutes?.*)\)$", STAGES[name]["desc"])
 
 
-def test_the_file_can_be_read_at_a_sitting() -> None:
-    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) < 230
-
-
 @pytest.mark.parametrize("name", STAGES)
 def test_uncached_outputs_leave_the_run_cache_of_training_on(name: str) -> None:
     """DVC uses no run cache for a stage with an uncached or persistent entry under `outs`."""

@@ -81,3 +81,7 @@ def test_contributing_names_the_commands_of_ci() -> None:
     assert targets == ["check", "test"]
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert all(f"make {target} " in contributing for target in targets)
+
+
+def test_dvc_yaml_is_read_in_one_sitting() -> None:
+    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) < 230

@@ -108,7 +108,8 @@ def calibrate(answers: Answers, bins: int, replicates: int, seed: int) -> Calibr
     Chance alone takes that mean above 0, and a sample drawn from the answers further still, so that
     the bootstrap's percentiles would often lie above the error itself. The interval is the basic
     one, which mirrors them; and it begins at 0 where the error is not above `by_chance`, that is
-    where perfect calibration cannot be ruled out (Bröcker and Smith 2007).
+    where perfect calibration cannot be ruled out (Bröcker and Smith 2007). It never ends below the
+    error, as the mirrored percentiles of a few networks by chance do.
     """
     places = _bins_of(answers.confidence, bins)
     gaps = answers.confidence - answers.right
@@ -127,7 +128,7 @@ def calibrate(answers: Answers, bins: int, replicates: int, seed: int) -> Calibr
     low, high = (max(2 * error - float(end), 0) for end in np.quantile(errors, ends)[::-1])
     return Calibration(
         gap=Interval(float(gaps.mean()), *map(float, np.quantile(means, ends))),
-        error=Interval(error, low if error > by_chance else 0.0, high),
+        error=Interval(error, low if error > by_chance else 0.0, max(high, error)),
         by_chance=by_chance,
     )
 

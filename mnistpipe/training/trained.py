@@ -1,6 +1,6 @@
 """The networks that the study has trained, read back from their files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -9,13 +9,13 @@ from mnistpipe.data.split import Split
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.model_files import read_model
 from mnistpipe.networks.models import Classifier
-from mnistpipe.training.plan import PAIRS, PartialData
+from mnistpipe.training.plan import PAIRS
 
 
-def name_networks(sweep: PartialData) -> dict[str, str]:
-    """By stage, which network it trains: of the train stages, then of the parts of the data."""
-    names = {stage: network for network, pair in PAIRS.items() for stage in pair}
-    return names | dict.fromkeys([*sweep.stages.values(), *sweep.steps_stages.values()], "net")
+def name_networks(parts: Iterable[str]) -> dict[str, str]:
+    """By stage, which network it trains: of the train stages, and of these on parts of the data."""
+    names: dict[str, str] = {stage: name for name, pair in PAIRS.items() for stage in pair}
+    return names | dict.fromkeys(parts, "net")
 
 
 def read_networks(networks: Mapping[str, str], split: Split, reader: str) -> dict[str, Classifier]:

@@ -64,6 +64,7 @@ def test_the_interval_holds_the_true_error_and_tells_it_from_none() -> None:
     assert min(error.value for error in calibrated) > 0.003
     assert all(error.low > own.by_chance for error, own in zip(off, samples[1], strict=True))
     assert sum(error.low < 0.1 < error.high for error in off) >= 17
+    assert all(error.low <= error.value <= error.high for error in calibrated + off)
 
 
 def test_an_overconfident_network_has_a_gap_above_zero_and_a_shy_one_below() -> None:
