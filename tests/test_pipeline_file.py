@@ -226,6 +226,7 @@ def test_a_script_reads_no_other_sections(
         monkeypatch.setattr(sections, "_read_yaml", lambda _, recorder=recorder: recorder)
         main = sys.modules[f"stages.{script.replace('-', '_')}"].main
         if name == "fetch-data":
+            recorder |= {"data": PARAMS_TREE["data"] | {"dataset": "mnist"}}  # fetched, not read
             monkeypatch.setattr(sys.modules["stages.fetch_data"], "fetch", lambda *_: "")
             main(*words)
         elif name == "code":
