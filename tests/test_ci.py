@@ -80,7 +80,9 @@ def test_the_summary_tells_what_has_changed(tmp_path: Path) -> None:
     row = r"\| metrics/accuracy/train-net.json *\| test *\| 0.75 *\| 0.5 *\| -0.25 *\|"
     assert re.search(row, printed)
     assert re.search(
-        r"^\| train-net \| [\d.]+% \| [\d.]+% \| [01] \| [01] \| 1 \|", printed, re.MULTILINE
+        r"^\| train-net \| 1, 1 \| [\d.]+% \| [\d.]+% \| [01] \| [01] \| 1 \| not tested \|",
+        printed,
+        re.MULTILINE,
     )
     assert re.findall(r"^- (.*)$", printed, re.MULTILINE) == [
         "docs/learning-curve.png",

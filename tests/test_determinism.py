@@ -43,7 +43,7 @@ for network, views, precision in itertools.product(("convnet", "net"), view_sets
     training = Training(recipe, 1, Engine(torch.device("cpu"), precision), 10)
     list(fit(training, examples, examples))
     card = ModelCard(network, 0.5, "random", tuple("0123456789"), 0.1307, 0.3081)
-    write_model(path, training.result, card)
+    write_model(path, training.network, card)
     names = [view.name for view in views]
     print(network, *names, precision, hashlib.sha256(path.read_bytes()).hexdigest())
 """

@@ -237,7 +237,7 @@ def test_stages_side_by_side_give_what_one_alone_gives(repo: Path) -> None:
     assert "epoch 2/2" in printed
     assert [product.read_bytes() for product in products] == before
     changed = run(repo, "git", "diff", "--name-only").split()
-    assert changed == ["code/train.txt", "dvc.lock", ERROR_MESSAGE[0]]
+    assert changed == ["code/dense-curve.txt", "code/train.txt", "dvc.lock", ERROR_MESSAGE[0]]
 
 
 @pytest.mark.long
@@ -254,7 +254,7 @@ def test_a_stage_is_run_from_nothing_with_what_it_needs(
     printed = run(place, "dvc", "repro", "train-net")
     assert stages_run(printed) == ["code", "fetch-data", "prepare-split", "train-net"]
     products = run(place, "git", "ls-files", "code").split()
-    assert len(products) == 8
+    assert len(products) == 9
     for product in (*products, "metrics/train-net.json", "models/train-net.safetensors"):
         assert (place / product).read_bytes() == (folder / product).read_bytes(), product
 
@@ -314,21 +314,27 @@ def test_two_branches_compare_even_without_the_cache(rerun: Path, tmp_path: Path
     assert run(repo, "git", "status", "--porcelain") == ""
 
 
-def test_another_fraction_is_four_lines_and_one_network(repo: Path) -> None:
+def test_another_fraction_is_five_lines_and_one_network(repo: Path) -> None:
     """That the stages take it is tested beside them."""
     new, last = "partial-data@two-fifths", "models/train-net-augmented.safetensors,\n"
-    line = "    - metrics/partial-data@half.json\n"
-    edit(repo, "dvc.yaml", line, line + f"    - metrics/{new}.json\n")
+    for line, file in (
+        (
+            "deps: [code/learning-curve.txt, metrics/train-net-augmented.json,\n",
+            f"metrics/{new}.json",
+        ),
+        ("# Of every trained network, as for robustness.\n", f"plots/loss/{new}.csv"),
+    ):
+        edit(repo, "dvc.yaml", line, f"{line}           {file},\n")
     path = repo / "dvc.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(last, f"{last}           models/{new}.safetensors,\n"), "utf-8")
-    for file in (f"metrics/{new}.json", f"models/{new}.safetensors"):
+    for file in (f"metrics/{new}.json", f"models/{new}.safetensors", f"plots/loss/{new}.csv"):
         (repo / file).touch()  # as its training will
     change_params(repo, {"+partial-data.fractions.two-fifths": 0.4})
     lines = run(repo, "git", "diff", "--numstat", "params.yaml", "dvc.yaml").split("\n")[:-1]
-    assert lines == ["3\t0\tdvc.yaml", "1\t0\tparams.yaml"]
+    assert lines == ["4\t0\tdvc.yaml", "1\t0\tparams.yaml"]
     stages = stages_run(run(repo, "dvc", "repro", "--dry"))
-    assert stages == [new, "learning-curve", "robustness", "confidence"]
+    assert stages == [new, "learning-curve", "robustness", "confidence", "report"]
 
 
 def test_an_edited_comment_or_docstring_runs_no_stage_but_code(repo: Path) -> None:
@@ -380,7 +386,7 @@ def test_an_edited_statement_runs_the_stages_that_reach_it(
 
 def test_an_edited_figure_is_drawn_again_and_no_more(repo: Path) -> None:
     """The edit changes nothing that can be seen: the report does not follow."""
-    edit(repo, "mnistpipe/learning_curve/figure.py", "figsize=(6.8, 5.4)", "figsize=(6.80, 5.40)")
+    edit(repo, "mnistpipe/learning_curve/figure.py", "(ONE_COLUMN, 3.5)", "(ONE_COLUMN, 3.50)")
     printed = run(repo, "dvc", "repro")
     assert stages_run(printed) == ["code", "learning-curve"]
     assert "report" in stages_kept(printed)

@@ -196,6 +196,7 @@ def test_trainings_that_wait_for_a_slot_are_stopped_like_those_that_train(
 def study(tmp_path: Path) -> Path:
     """A place where make repro finds its parameters, and a stand-in for DVC."""
     (tmp_path / "params.yaml").write_bytes(PARAMS_FILE.read_bytes())
+    (tmp_path / "data/images").mkdir(parents=True)
     (tmp_path / "dvc.py").write_text(DVC)
     return tmp_path
 
