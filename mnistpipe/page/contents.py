@@ -106,12 +106,13 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
     names = {run.stage: run.name for run in runs}
     losses = {stage: table for stage, table in results.losses.items() if stage in names}
     theirs = " Hollow diamonds: the write-up&#x2019;s." if comparable else ""
+    beside = " Better, and within noise: beside the write-up." if comparable else ""
     return [
         figure(
             "results",
             _picture(results_chart(runs)),
             f"Dots: this study, with Wilson&#x2019;s 95 % interval.{theirs} "
-            "The axis is logarithmic; further left is better.",
+            f"The axis is logarithmic; further left is better.{beside}",
             results.made(*(f"metrics/{run.stage}.json" for run in runs)),
             "either",
         ),
