@@ -100,7 +100,7 @@ def draw(layers: list[list[str]], modules: dict[str, list[str]], arrows: Arrows)
         centred: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3}
         if names:
             axes.text(x, row - 0.2, wing, weight="bold", **centred)
-            axes.text(x, row + 0.08, textwrap.fill(names, 46), fontsize=7.5, **centred)
+            axes.text(x, row + 0.08, textwrap.fill(names, 52), fontsize=6.6, **centred)
         else:
             axes.text(x, row, f"{wing}.py", weight="bold", **centred)
         axes.add_patch(_box(x, row, OTHER_COLOUR if above else TRAINING_COLOUR))
