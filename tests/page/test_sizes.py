@@ -1,7 +1,9 @@
 import re
 
+import pytest
 import yaml
 
+from mnistpipe.files.artifacts import read_json
 from mnistpipe.page.contents import study_widgets
 from mnistpipe.page.sizes import BUDGET, measure_parts
 from mnistpipe.report.summary import MNIST
@@ -27,7 +29,9 @@ def test_the_studys_page_keeps_to_the_budget_and_is_as_large_as_the_docs_say() -
     assert sum(parts) == whole < BUDGET
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))
     outs = {out["path"]: out for out in lock["stages"]["report"]["outs"]}
-    if "report.html" in outs:  # it is there from the first run on that writes it
-        recorded = outs["report.html"]["size"]
-        assert recorded < BUDGET
-        assert abs(recorded - whole) < 0.05 * whole, "run: make readme"
+    recorded = outs["report.html"]["size"]
+    assert recorded < BUDGET
+    dataset = read_json(ROOT / "metrics" / "summary.json")["data"]["dataset"]
+    if dataset != MNIST:
+        pytest.skip(f"the study has run on {dataset} here, and the page's sizes are MNIST's")
+    assert abs(recorded - whole) < 0.05 * whole, "run: make readme"
