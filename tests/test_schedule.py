@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
+from typing import get_args
 
 import pytest
 
+from mnistpipe.data.params import Data
+from mnistpipe.files.artifacts import write_bytes
 from mnistpipe.study import Params, load_params
 from mnistpipe.training.loop import count_steps
 from mnistpipe.training.plan import BEST_STAGE
@@ -54,6 +57,20 @@ def test_a_cost_is_that_of_the_images_that_training_passes_over(path: Path) -> N
         cost = training_cost(params, stage)
         assert (cost.stage, cost.n_trainings) == (stage, len(wanted.seeds))
         assert cost.seconds == pytest.approx(STAGE_S + n_trained_on / images_per_s, rel=0.02)
+
+
+@pytest.mark.parametrize("dataset", get_args(Data.model_fields["dataset"].annotation))
+def test_a_cost_is_known_for_every_data_set(
+    params: Params, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "abc":
+        write_bytes(tmp_path / "data/images/train" / name / "1.png", b"an image")
+    data = params.data.model_copy(update={"dataset": dataset})
+    params = params.model_copy(update={"data": data})
+    assert all(cost.seconds > STAGE_S for cost in longest_first(params))
+    if dataset == "folder":
+        assert max(cost.seconds for cost in longest_first(params)) < 60
 
 
 def test_the_longest_training_is_started_first(params: Params) -> None:

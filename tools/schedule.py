@@ -5,8 +5,10 @@
 
 import heapq
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from mnistpipe.study import Params
@@ -18,7 +20,16 @@ from mnistpipe.training.plan import TrainingRun
 IMAGES_PER_S = {"convnet": (21_000, 34_000), "net": (4_100, 5_000)}
 # What a stage takes besides: DVC, imports, validation, scoring and writing (the same page).
 STAGE_S = 6.0
-TRAINING_IMAGES = {"mnist": 60_000, "digits": 1_437}  # the validation set among them
+# The validation set among them; how many there are of one's own is counted.
+TRAINING_IMAGES = {
+    "mnist": 60_000,
+    "fashion-mnist": 60_000,
+    "kmnist": 60_000,
+    "emnist-digits": 240_000,
+    "emnist-letters": 124_800,
+    "emnist-balanced": 112_800,
+    "digits": 1_437,
+}
 
 
 @dataclass(frozen=True)
@@ -104,8 +115,13 @@ def _cost(params: Params, stage: str, runs: Sequence[TrainingRun]) -> Cost:
 
 
 def _training_images(params: Params) -> float:
-    """Of the whole training split."""
-    return TRAINING_IMAGES[params.data.dataset] * (1 - params.prepare_split.validation_fraction)
+    """Of the whole training split; of one's own images roughly, as what is no image counts, too."""
+    if params.data.dataset == "folder":
+        walked = os.walk(Path(params.data.folder) / "train")
+        n_images = max(1, sum(len(files) for _, _, files in walked))
+    else:
+        n_images = TRAINING_IMAGES[params.data.dataset]
+    return n_images * (1 - params.prepare_split.validation_fraction)
 
 
 def image_passes(wanted: TrainingRun, n_images: float) -> float:
