@@ -8,9 +8,11 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 
+from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.study import Params
 from mnistpipe.training.plan import TrainingRun
 
@@ -20,16 +22,8 @@ from mnistpipe.training.plan import TrainingRun
 IMAGES_PER_S = {"convnet": (21_000, 34_000), "net": (4_100, 5_000)}
 # What a stage takes besides: DVC, imports, validation, scoring and writing (the same page).
 STAGE_S = 6.0
-# The validation set among them; how many there are of one's own is counted.
-TRAINING_IMAGES = {
-    "mnist": 60_000,
-    "fashion-mnist": 60_000,
-    "kmnist": 60_000,
-    "emnist-digits": 240_000,
-    "emnist-letters": 124_800,
-    "emnist-balanced": 112_800,
-    "digits": 1_437,
-}
+# Where the catalogue does not tell: of EMNIST's letters two editions are about, this is the larger.
+TRAINING_IMAGES = {"digits": 1_437, "emnist-letters": 124_800}
 
 
 @dataclass(frozen=True)
@@ -116,12 +110,21 @@ def _cost(params: Params, stage: str, runs: Sequence[TrainingRun]) -> Cost:
 
 def _training_images(params: Params) -> float:
     """Of the whole training split; of one's own images roughly, as what is no image counts, too."""
-    if params.data.dataset == "folder":
-        walked = os.walk(Path(params.data.folder) / "train")
-        n_images = max(1, sum(len(files) for _, _, files in walked))
+    dataset = params.data.dataset
+    if dataset == "folder":
+        n_images = max(1, _count_files(Path(params.data.folder, "train").resolve()))
+    elif dataset in TRAINING_IMAGES:
+        n_images = TRAINING_IMAGES[dataset]
     else:
-        n_images = TRAINING_IMAGES[params.data.dataset]
+        counts = CATALOGUE[dataset].counts
+        assert counts is not None, dataset  # noqa: S101 (the others stand above)
+        n_images = counts[0]
     return n_images * (1 - params.prepare_split.validation_fraction)
+
+
+@lru_cache  # each training asks
+def _count_files(folder: Path) -> int:
+    return sum(len(files) for _, _, files in os.walk(folder))
 
 
 def image_passes(wanted: TrainingRun, n_images: float) -> float:
