@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int64
 from numpy import ndarray
 from scipy.special import softmax
 
-from mnistpipe.scoring.significance import LEVEL
+from mnistpipe.scoring.significance import ENDS, LEVEL, Estimate
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,6 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Calibration:
     """How confidence and accuracy go together over a set.
 
@@ -50,8 +41,8 @@ class Calibration:
 
     """
 
-    gap: Interval
-    error: Interval
+    gap: Estimate
+    error: Estimate
     by_chance: float
 
 
@@ -123,12 +114,11 @@ def calibrate(answers: Answers, bins: int, replicates: int, seed: int) -> Calibr
         right = generator.random(count) < answers.confidence
         perfect[number] = _mean_distance(answers.confidence - right, places)
     error = _mean_distance(gaps, places)
-    ends = (LEVEL / 2, 1 - LEVEL / 2)
     by_chance = float(np.quantile(perfect, 1 - LEVEL))
-    low, high = (max(2 * error - float(end), 0) for end in np.quantile(errors, ends)[::-1])
+    low, high = (max(2 * error - float(end), 0) for end in np.quantile(errors, ENDS)[::-1])
     return Calibration(
-        gap=Interval(float(gaps.mean()), *map(float, np.quantile(means, ends))),
-        error=Interval(error, low if error > by_chance else 0.0, max(high, error)),
+        gap=Estimate(float(gaps.mean()), *map(float, np.quantile(means, ENDS))),
+        error=Estimate(error, low if error > by_chance else 0.0, max(high, error)),
         by_chance=by_chance,
     )
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mnistpipe.learning_curve.points import describe_fit
-from mnistpipe.learning_curve.power_law import Estimate, PowerLaw, fit_power_law
-from mnistpipe.scoring.significance import LEVEL
+from mnistpipe.learning_curve.power_law import PowerLaw, fit_power_law
+from mnistpipe.scoring.significance import LEVEL, Estimate
 
 # Of a table with a row for each network; errors are shares of the images.
 COLUMNS = [

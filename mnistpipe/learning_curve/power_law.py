@@ -8,23 +8,15 @@ from numpy import ndarray
 from scipy.optimize import minimize
 from scipy.special import xlogy
 
+from mnistpipe.scoring.significance import ENDS, Estimate
+
 MIN_POINTS = 4  # one more than the law has parameters
-SURE = (0.025, 0.975)  # the ends of a 95 % interval
 # A larger exponent than the largest is no learning curve but one steep step.
 EXPONENTS = (0.01, 4.0)
 _START = (-1.0, 1.0, 0.2)  # log of the scale, exponent and floor, in the units of `_fit`
 _PRECISE = {"ftol": 1e-13, "gtol": 1e-8}
 _OUT_OF_STEPS = 1  # the optimiser's status
 _TINY = 1e-9
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval, from the 2.5th to the 97.5th percentile of replicates."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -144,7 +136,7 @@ def fit_power_law(
     fits = [_fit(examples, own, weights) for own in shares]
     replicates, deviances = (np.array(column) for column in zip(*fits, strict=True))
     falling = _falls(replicates.T)
-    if falling.mean() < SURE[1]:
+    if falling.mean() < ENDS[1]:
         return None
     replicates, deviances = replicates[falling], deviances[falling]
     return PowerLaw(fitted, replicates, float((deviances >= deviance).mean()))
@@ -168,9 +160,10 @@ def _falls(parameters: Float[ndarray, "3 ..."]) -> Bool[ndarray, "..."]:
 
 
 def _estimate(value: ndarray | np.floating, replicates: Float[ndarray, " r"]) -> Estimate:
+    """From the 2.5th to the 97.5th percentile of the replicates."""
     # Between two replicates there may be an infinite one: take one of them, the outer.
-    low = np.quantile(replicates, SURE[0], method="lower")
-    high = np.quantile(replicates, SURE[1], method="higher")
+    low = np.quantile(replicates, ENDS[0], method="lower")
+    high = np.quantile(replicates, ENDS[1], method="higher")
     return Estimate(float(value), float(low), float(high))
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mnistpipe.confidence.reviewed import KEPT, REJECTED
 from mnistpipe.report.summary import Metrics
-from mnistpipe.scoring.significance import wilson_interval
+from mnistpipe.scoring.significance import Estimate, wilson_interval
 from mnistpipe.training.plan import BEST_STAGE
 
 DISPUTED_COLUMNS = {
@@ -55,7 +55,6 @@ class Sureness:
         confidence: mean probability of the class that it says.
         verdict: whether the 95 % interval of confidence minus accuracy leaves out 0.
         error: expected calibration error.
-        interval: its 95 % interval.
         by_chance: what chance alone would leave that error below.
         risks: among the most confident answers.
 
@@ -65,8 +64,7 @@ class Sureness:
     accuracy: float
     confidence: float
     verdict: Literal["too sure", "not sure enough", "within noise"]
-    error: float
-    interval: tuple[float, float]
+    error: Estimate
     by_chance: float
     risks: list[Risk]
 
@@ -158,23 +156,22 @@ def disputed_images(table: pd.DataFrame, *, reviewed: bool) -> list[DisputedImag
 
 
 def _sureness(stage: str, own: Metrics) -> Sureness:
-    gap, error = own["gap"], own["error"]
+    gap = Estimate(**own["gap"])
     return Sureness(
         stage=stage,
         accuracy=own["accuracy"],
         confidence=own["confidence"],
-        verdict=_verdict(gap["low"], gap["high"]),
-        error=error["value"],
-        interval=(error["low"], error["high"]),
+        verdict=_verdict(gap),
+        error=Estimate(**own["error"]),
         by_chance=own["by_chance"],
         risks=[_risk(key, counts) for key, counts in own["risk"].items()],
     )
 
 
-def _verdict(low: float, high: float) -> Literal["too sure", "not sure enough", "within noise"]:
-    if low > 0:
+def _verdict(gap: Estimate) -> Literal["too sure", "not sure enough", "within noise"]:
+    if gap.low > 0:
         return "too sure"
-    return "not sure enough" if high < 0 else "within noise"
+    return "not sure enough" if gap.high < 0 else "within noise"
 
 
 def _risk(key: str, counts: Metrics) -> Risk:

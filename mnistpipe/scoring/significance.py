@@ -12,8 +12,18 @@ from numpy import ndarray
 from scipy.stats import binom, fisher_exact, norm, t, ttest_ind_from_stats
 
 LEVEL = 0.05  # below this p-value, over images and over seeds, a difference is called one
+ENDS = (LEVEL / 2, 1 - LEVEL / 2)  # of a 95 % interval, among the quantiles
 
 Verdict = Literal["better", "worse", "within noise"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,7 @@ def one_more_interval(errors: Sequence[int], count: int) -> tuple[float, float] 
     if len(errors) == 1:
         return None
     n_seeds, middle = len(errors), fmean(errors)
-    half = float(t.ppf(1 - LEVEL / 2, n_seeds - 1)) * _spread(errors) * math.sqrt(1 + 1 / n_seeds)
+    half = float(t.ppf(ENDS[1], n_seeds - 1)) * _spread(errors) * math.sqrt(1 + 1 / n_seeds)
     return max(0.0, 1 - (middle + half) / count), min(1.0, 1 - (middle - half) / count)
 
 
@@ -129,7 +139,7 @@ def wilson_interval(errors: int | float, count: int) -> tuple[float, float]:  # 
     Wilson's score interval (JASA 22, 1927). It says nothing about other seeds; `errors` may be
     their mean.
     """
-    z = float(norm.ppf(1 - LEVEL / 2))
+    z = float(norm.ppf(ENDS[1]))
     accuracy = 1 - errors / count
     middle = (accuracy + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * math.sqrt(accuracy * (1 - accuracy) / count + z**2 / (4 * count**2))

@@ -7,7 +7,8 @@ import pytest
 from numpy import ndarray
 from scipy.optimize import differential_evolution
 
-from mnistpipe.learning_curve.power_law import EXPONENTS, Estimate, PowerLaw, fit_power_law
+from mnistpipe.learning_curve.power_law import EXPONENTS, PowerLaw, fit_power_law
+from mnistpipe.scoring.significance import Estimate
 
 pytestmark = pytest.mark.slow
 
