@@ -47,7 +47,7 @@ def _draw_reliability(axes: Axes, counts: Axes, reliability: Reliability) -> Non
     bins = len(reliability.count)
     used = np.flatnonzero(reliability.count)
     right, count = reliability.right[used], reliability.count[used]
-    pairs = zip((count - right).tolist(), count.tolist(), strict=True)
+    pairs = zip(right.tolist(), count.tolist(), strict=True)
     ends = np.array([wilson_interval(*pair) for pair in pairs]).T
     accuracy = right / count
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, label="as sure as right")
@@ -76,7 +76,7 @@ def _draw_risk(axes: Axes, risk: RiskCoverage) -> None:
     shown = risk.answers >= _LEAST_COVERAGE * risk.total
     answers, errors = risk.answers[shown], risk.errors[shown]
     pairs = zip(errors.tolist(), answers.tolist(), strict=True)
-    low, high = 1 - np.array([wilson_interval(*pair) for pair in pairs])[:, ::-1].T
+    low, high = np.array([wilson_interval(*pair) for pair in pairs]).T
     coverage = answers / risk.total
     axes.fill_between(coverage, low, high, step="mid", alpha=0.25, linewidth=0, color=TEST_COLOUR)
     axes.plot(coverage, errors / answers, color=TEST_COLOUR, label="the most confident images")

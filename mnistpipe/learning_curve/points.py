@@ -54,8 +54,7 @@ class Point:
     @property
     def interval(self) -> tuple[float, float]:
         """What the number of test images leaves open: Wilson's 95 % interval of the test error."""
-        low, high = wilson_interval(self.test_error * self.test_images, self.test_images)
-        return 1 - high, 1 - low
+        return wilson_interval(self.test_error * self.test_images, self.test_images)
 
 
 def series_name(min_steps: int) -> str:

@@ -80,7 +80,7 @@ def confidence_chart(answers: Answers, bins: int) -> Sureness:
 def _by_bin(bins: Reliability) -> list[Share]:
     columns = (bins.confidence.tolist(), bins.right.tolist(), bins.count.tolist())
     return [
-        Share(of, right, count, wilson_interval(count - right, count))
+        Share(of, right, count, wilson_interval(right, count))
         for of, right, count in zip(*columns, strict=True)
         if count
     ]
@@ -91,8 +91,8 @@ def _risks(curve: RiskCoverage, coverages: Sequence[float]) -> list[Share]:
     found: dict[int, Share] = {}
     for coverage in coverages:
         errors, count = curve.at(coverage)
-        low, high = wilson_interval(errors, count)
-        found[count] = Share(count / curve.total, errors, count, (1 - high, 1 - low))
+        interval = wilson_interval(errors, count)
+        found[count] = Share(count / curve.total, errors, count, interval)
     return [*found.values()]
 
 

@@ -176,8 +176,8 @@ def _verdict(gap: Estimate) -> Literal["too sure", "not sure enough", "within no
 
 def _risk(key: str, counts: Metrics) -> Risk:
     errors, count = counts["errors"], counts["count"]
-    low, high = wilson_interval(errors, count)
-    return Risk(int(key.removeprefix("coverage-")), errors, count, (1 - high, 1 - low))
+    coverage = int(key.removeprefix("coverage-"))
+    return Risk(coverage, errors, count, wilson_interval(errors, count))
 
 
 def _reviewers(image: int) -> str:

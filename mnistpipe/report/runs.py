@@ -196,7 +196,7 @@ def _beside_the_write_up(stage: str, run: Metrics, *, comparable: bool) -> Run:
         name=reported.run if reported else stage,
         examples=run["examples"],
         test=test,
-        interval=wilson_interval(test.errors, test.count),
+        interval=wilson_interval(test.count - test.errors, test.count),
         n_seeds=len(seed_errors),
         one_more=one_more_interval(seed_errors, test.count),
         settled=run["convergence_epoch"],

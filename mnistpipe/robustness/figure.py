@@ -73,8 +73,8 @@ def _short(stage: str) -> str:
 def _draw_strengths(axes: Axes, series: Sequence[Measurement], style: Mapping[str, Any]) -> None:
     strengths = [measurement.strength for measurement in series]
     shown = np.array([max(measurement.errors, 0.5) / measurement.count for measurement in series])
-    accuracies = [wilson_interval(measurement.errors, measurement.count) for measurement in series]
-    low, high = 1 - np.array(accuracies)[:, ::-1].T
+    intervals = [wilson_interval(measurement.errors, measurement.count) for measurement in series]
+    low, high = np.array(intervals).T
     bars = np.clip([shown - low, high - shown], 0, None)
     axes.errorbar(strengths, shown, yerr=bars, elinewidth=0.7, **style)
 

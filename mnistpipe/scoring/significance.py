@@ -1,4 +1,4 @@
-"""How sure a number is: intervals for an accuracy, and tests of the difference of two."""
+"""How sure a number is: intervals for a share of the images, and tests of the difference of two."""
 
 import math
 from collections.abc import Sequence
@@ -133,19 +133,19 @@ def one_more_interval(errors: Sequence[int], count: int) -> tuple[float, float] 
     return max(0.0, 1 - (middle + half) / count), min(1.0, 1 - (middle - half) / count)
 
 
-def wilson_interval(errors: int | float, count: int) -> tuple[float, float]:  # noqa: PYI041 (checked)
-    """The 95 % interval of an accuracy, from the number of images alone.
+def wilson_interval(part: int | float, count: int) -> tuple[float, float]:  # noqa: PYI041 (checked)
+    """The 95 % interval of the share `part / count`, from the number of images alone.
 
-    Wilson's score interval (JASA 22, 1927). It says nothing about other seeds; `errors` may be
-    their mean.
+    Wilson's score interval (JASA 22, 1927). It says nothing about other seeds; `part` may be their
+    mean.
     """
     z = float(norm.ppf(ENDS[1]))
-    accuracy = 1 - errors / count
-    middle = (accuracy + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * math.sqrt(accuracy * (1 - accuracy) / count + z**2 / (4 * count**2))
+    share = part / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     half /= 1 + z**2 / count
-    # At its ends rounding would leave a trace of an error, or of a right answer.
-    return 0.0 if errors == count else middle - half, 1.0 if errors == 0 else middle + half
+    # At its ends rounding would leave a trace.
+    return 0.0 if part == 0 else middle - half, 1.0 if part == count else middle + half
 
 
 def _swap_p_value(gains: Int64[ndarray, " n"]) -> float:

@@ -93,7 +93,7 @@ def test_each_bin_is_drawn_with_its_interval() -> None:
     for right, count, bar in zip(
         bins.right[used], bins.count[used], segments.get_segments(), strict=True
     ):
-        assert bar[:, 1] == pytest.approx(wilson_interval(int(count - right), int(count)))
+        assert bar[:, 1] == pytest.approx(wilson_interval(int(right), int(count)))
 
 
 def test_the_risk_rises_to_that_of_all_images() -> None:

@@ -97,8 +97,7 @@ def test_series_are_named_after_what_their_points_share() -> None:
 def test_a_point_has_the_interval_of_its_test_images_and_the_spread_of_its_seeds() -> None:
     run = metrics(500, 1, 406.5, one=400, two=413)
     (point,) = gather({"tiny": run}, {}, min_steps=0, other_min_steps=101)
-    low, high = wilson_interval(406.5, 10_000)
-    assert point.interval == pytest.approx((1 - high, 1 - low))
+    assert point.interval == wilson_interval(406.5, 10_000)
     assert point.seed_errors == (0.04, 0.0413)
     assert point.seed_sd == pytest.approx(0.0013 / 2**0.5)
 

@@ -14,7 +14,7 @@ def test_it_says_what_its_charts_show() -> None:
         (0.5, 5, 10),
         (1.0, 89, 90),
     ]
-    assert sure.bins[1].interval == wilson_interval(1, 90)
+    assert sure.bins[1].interval == wilson_interval(89, 90)
     # No threshold parts equal confidences.
     assert [(share.of, share.part, share.count) for share in sure.risks] == [
         (1.0, 6, 100),

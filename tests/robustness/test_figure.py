@@ -92,8 +92,8 @@ def test_robustness_has_each_error_at_its_strength_with_its_interval() -> None:
             assert drawn[:, 0].tolist() == STRENGTHS[perturbation]
             assert drawn[:, 1] == pytest.approx([max(t.test_error, 0.5 / 10_000) for t in own])
             for measurement, bar in zip(own, np.asarray(bars.get_segments()), strict=True):
-                low, high = wilson_interval(measurement.errors, measurement.count)
-                assert bar[:, 1] == pytest.approx([1 - high, 1 - low], abs=1e-9)
+                interval = wilson_interval(measurement.errors, measurement.count)
+                assert bar[:, 1] == pytest.approx(interval, abs=1e-9)
 
 
 def test_robustness_without_any_error_is_drawn_at_half_an_image() -> None:

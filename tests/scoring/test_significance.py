@@ -201,9 +201,9 @@ def test_wilsons_interval_by_his_formula() -> None:
     p = right / n
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    assert wilson_interval(n - right, n) == pytest.approx((middle - half, middle + half))
+    assert wilson_interval(right, n) == pytest.approx((middle - half, middle + half))
     low, high = wilson_interval(129.5, n)  # the mean of two seeds
-    assert wilson_interval(130, n)[0] < low < wilson_interval(129, n)[0]
-    low, high = wilson_interval(0, 100)
+    assert wilson_interval(129, n)[0] < low < wilson_interval(130, n)[0]
+    low, high = wilson_interval(100, 100)
     assert 0.95 < low < high == 1.0
-    assert wilson_interval(100, 100)[0] == 0.0
+    assert wilson_interval(0, 100)[0] == 0.0
