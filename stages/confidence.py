@@ -16,6 +16,8 @@ from mnistpipe.confidence.calibration import (
     read_answers,
     reliability,
     risk_coverage,
+    tabulate_reliability,
+    tabulate_risks,
 )
 from mnistpipe.confidence.figures import draw_calibration, draw_disputed
 from mnistpipe.confidence.labels import (
@@ -106,13 +108,8 @@ def main() -> None:
         ]
     )
     write_table(Path("data/disputed-labels.csv"), table)
-    used = bins.count > 0
-    columns = {"confidence": bins.confidence, "accuracy": bins.right / np.maximum(bins.count, 1)}
-    write_table(PLOTS / "reliability.csv", pd.DataFrame(columns)[used].assign(dataset=dataset))
-    through = [risk.at(share / 100) for share in range(1, 101)]
-    rows = [(count / risk.total, errors / count) for errors, count in through]
-    curve = pd.DataFrame(rows, columns=["coverage", "risk"]).drop_duplicates()
-    write_table(PLOTS / "risk-coverage.csv", curve.assign(dataset=dataset))
+    write_table(PLOTS / "reliability.csv", tabulate_reliability(bins).assign(dataset=dataset))
+    write_table(PLOTS / "risk-coverage.csv", tabulate_risks(risk).assign(dataset=dataset))
     calibration = draw_calibration(bins, risk, BEST_STAGE, dataset)
     write_figure("confidence/calibration", calibration)
     write_figure(

@@ -10,6 +10,7 @@ import yaml
 
 from mnistpipe.analysis.examined import EXAMINED_FILE, read_examined
 from mnistpipe.analysis.params import Analyze
+from mnistpipe.confidence.calibration import RELIABILITY_COLUMNS, RISK_COLUMNS
 from mnistpipe.data.params import Data
 from mnistpipe.data.split_file import SPLIT_FILE, read_split
 from mnistpipe.files.artifacts import read_json, read_text, write_bytes, write_json
@@ -122,6 +123,8 @@ def _read_results(
         summary=summary,
         losses=losses,
         robustness=read_table(Path("plots/robustness.csv"), SCORES),
+        reliability=read_table(Path("plots/confidence/reliability.csv"), RELIABILITY_COLUMNS),
+        risks=read_table(Path("plots/confidence/risk-coverage.csv"), RISK_COLUMNS),
         disputed=disputed,
         split=split,
         network=network,

@@ -6,11 +6,31 @@ A network's confidence in an answer is the probability that it gives to the clas
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Int64
 from numpy import ndarray
 from scipy.special import softmax
 
-from mnistpipe.scoring.significance import ENDS, LEVEL, Estimate
+from mnistpipe.scoring.significance import ENDS, LEVEL, Estimate, wilson_interval
+
+LEAST_COVERAGE = 0.1  # that is shown: of fewer answers, a risk says nothing
+# Of the tables; `low` and `high` are the ends of Wilson's 95 % interval of the share before them.
+RELIABILITY_COLUMNS = {
+    "confidence": "float64",
+    "accuracy": "float64",
+    "low": "float64",
+    "high": "float64",
+    "right": "int64",
+    "answers": "int64",
+}
+RISK_COLUMNS = {
+    "coverage": "float64",
+    "risk": "float64",
+    "low": "float64",
+    "high": "float64",
+    "errors": "int64",
+    "answers": "int64",
+}
 
 
 @dataclass(frozen=True)
@@ -139,6 +159,31 @@ def risk_coverage(answers: Answers) -> RiskCoverage:
     last = np.flatnonzero(np.diff(answers.confidence[order], append=-1.0))  # of equal ones
     errors = np.cumsum(~answers.right[order])
     return RiskCoverage(last + 1, errors[last], len(order))
+
+
+def tabulate_reliability(bins: Reliability) -> pd.DataFrame:
+    """A row for each bin that has answers, with `RELIABILITY_COLUMNS`."""
+    columns = (bins.confidence.tolist(), bins.right.tolist(), bins.count.tolist())
+    rows = [
+        (confidence, right / count, *wilson_interval(right, count), right, count)
+        for confidence, right, count in zip(*columns, strict=True)
+        if count
+    ]
+    return pd.DataFrame(rows, columns=[*RELIABILITY_COLUMNS])
+
+
+def tabulate_risks(curve: RiskCoverage) -> pd.DataFrame:
+    """A row for each coverage in whole per cent, with `RISK_COLUMNS`; the smallest one first.
+
+    As no threshold parts equal confidences, a row may let more answers through than that, and stand
+    for several per cents.
+    """
+    through = dict.fromkeys(curve.at(percent / 100) for percent in range(1, 101))
+    rows = [
+        (count / curve.total, errors / count, *wilson_interval(errors, count), errors, count)
+        for errors, count in through
+    ]
+    return pd.DataFrame(rows, columns=[*RISK_COLUMNS])
 
 
 def _bins_of(confidence: Float[ndarray, " n"], bins: int) -> Int64[ndarray, " n"]:

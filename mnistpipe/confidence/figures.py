@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy import ndarray
 
-from mnistpipe.confidence.calibration import Reliability, RiskCoverage
+from mnistpipe.confidence.calibration import LEAST_COVERAGE, Reliability, RiskCoverage
 from mnistpipe.confidence.labels import Disputed
 from mnistpipe.data.split import Labelled
 from mnistpipe.files.figure_style import (
@@ -26,7 +26,6 @@ from mnistpipe.files.figure_style import (
 from mnistpipe.scoring.significance import wilson_interval
 
 _MOST = 48  # disputed images that are shown
-_LEAST_COVERAGE = 0.1  # that is shown: of fewer answers, a risk says nothing
 
 
 @in_style
@@ -73,7 +72,7 @@ def _draw_reliability(axes: Axes, counts: Axes, reliability: Reliability) -> Non
 
 
 def _draw_risk(axes: Axes, risk: RiskCoverage) -> None:
-    shown = risk.answers >= _LEAST_COVERAGE * risk.total
+    shown = risk.answers >= LEAST_COVERAGE * risk.total
     answers, errors = risk.answers[shown], risk.errors[shown]
     pairs = zip(errors.tolist(), answers.tolist(), strict=True)
     low, high = np.array([wilson_interval(*pair) for pair in pairs]).T

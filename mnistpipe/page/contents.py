@@ -8,11 +8,10 @@ import pandas as pd
 from mnistpipe.analysis import features
 from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.params import Analyze
-from mnistpipe.confidence.calibration import read_answers
 from mnistpipe.data.split import Split
 from mnistpipe.networks.models import Net
 from mnistpipe.page import pictures
-from mnistpipe.page.confidence_chart import confidence_chart
+from mnistpipe.page.confidence_chart import at_coverages, confidence_chart
 from mnistpipe.page.curve_chart import curve_chart
 from mnistpipe.page.explore import explore_widgets
 from mnistpipe.page.loss_chart import loss_chart
@@ -37,6 +36,8 @@ class Results:
         summary: from `summarise`.
         losses: by stage, the table of its loss curve.
         robustness: a row for each run, perturbation and strength.
+        reliability: of the best network, with `RELIABILITY_COLUMNS`.
+        risks: likewise against coverage, with `RISK_COLUMNS`.
         disputed: the images whose labels the networks dispute.
         split: the images.
         network: the best one.
@@ -51,6 +52,8 @@ class Results:
     summary: Metrics
     losses: Mapping[str, pd.DataFrame]
     robustness: pd.DataFrame
+    reliability: pd.DataFrame
+    risks: pd.DataFrame
     disputed: pd.DataFrame
     split: Split
     network: Net
@@ -150,20 +153,24 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
 
 def _about_confidence(results: Results) -> list[Widget]:
     """How sure the best network is, and which labels all of them dispute."""
-    examined, metrics = results.examined, results.summary["confidence"]
-    sure = confidence_chart(read_answers(examined.logits, examined.labels), metrics["bins"])
     calibration = figure(
         "calibration",
-        _picture(sure.chart),
+        _picture(confidence_chart(results.reliability, results.risks)),
         f"<code>{BEST_STAGE}</code> on the test images, with 95 % intervals. First, right answers "
         "by confidence: on the dashed line a network is as sure as it is right. Second, the share "
         "of wrong answers among the most confident ones.",
-        results.made("metrics/confidence.json"),
+        results.made("plots/confidence/reliability.csv", "plots/confidence/risk-coverage.csv"),
         "beside",
     )
-    numbers = render("confidence.html.j2", bins=sure.bins, risks=sure.risks)
+    numbers = render(
+        "confidence.html.j2",
+        bins=results.reliability.itertuples(index=False),
+        risks=at_coverages(results.risks).itertuples(index=False),
+    )
     widgets = [replace(calibration, html=calibration.html + numbers)]
-    disputed = disputed_images(results.disputed, reviewed="reviewers" in metrics)
+    disputed = disputed_images(
+        results.disputed, reviewed="reviewers" in results.summary["confidence"]
+    )
     parts = {
         "disputed": [image for image in disputed if image.part == "test"],
         "disputed-others": [image for image in disputed if image.part != "test"],

@@ -10,7 +10,10 @@ from mnistpipe.confidence.calibration import (
     read_answers,
     reliability,
     risk_coverage,
+    tabulate_reliability,
+    tabulate_risks,
 )
+from mnistpipe.scoring.significance import wilson_interval
 
 
 def answers(confidence: ndarray, right: ndarray) -> Answers:
@@ -108,6 +111,21 @@ def test_no_threshold_parts_equal_confidences() -> None:
         assert found.answers.tolist() == [3, 4]
         assert found.errors.tolist() == [1, 2]
         assert found.at(0.25) == (1, 3)
+
+
+def test_the_tables_have_each_share_with_its_counts_and_its_interval() -> None:
+    """Of 100 answers 90 are certain, one of them wrong; the others toss a coin."""
+    right = np.array([True] * 89 + [False] + [True, False] * 5)
+    own = answers(np.array([1.0] * 90 + [0.5] * 10), right)
+    assert [*tabulate_reliability(reliability(own, bins=10)).itertuples(index=False)] == [
+        (0.5, 0.5, *wilson_interval(5, 10), 5, 10),
+        (1.0, 89 / 90, *wilson_interval(89, 90), 89, 90),
+    ]
+    # No threshold parts equal confidences.
+    assert [*tabulate_risks(risk_coverage(own)).itertuples(index=False)] == [
+        (0.9, 1 / 90, *wilson_interval(1, 90), 1, 90),
+        (1.0, 0.06, *wilson_interval(6, 100), 6, 100),
+    ]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))

@@ -11,6 +11,13 @@ import yaml
 
 from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.params import Analyze
+from mnistpipe.confidence.calibration import (
+    read_answers,
+    reliability,
+    risk_coverage,
+    tabulate_reliability,
+    tabulate_risks,
+)
 from mnistpipe.data.split import Labelled, split_dataset
 from mnistpipe.networks.models import Net
 from mnistpipe.page.contents import Results, study_widgets
@@ -50,6 +57,7 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
         ("validation", split.validation_indices[0], "0", "Ankle boot", 3, 3, 0.2),
         ("train", split.train_indices[0], "Ankle boot", "0", 1, 1, 0.3),
     ]
+    confidences = read_answers(logits, test.labels)
     torch.manual_seed(0)
     return Results(
         summary=summary,
@@ -62,6 +70,8 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
                 for strength in strengths
             ]
         ),
+        reliability=tabulate_reliability(reliability(confidences, 15)),
+        risks=tabulate_risks(risk_coverage(confidences)),
         disputed=pd.DataFrame(disputed, columns=[*DISPUTED_COLUMNS]),
         split=split,
         network=Net(n_classes=len(classes)).eval(),
