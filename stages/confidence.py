@@ -1,8 +1,9 @@
 """Find the labels that the networks dispute, and whether they are as sure as they are right."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from mnistpipe.confidence.calibration import (
-    RiskCoverage,
+    Answers,
     calibrate,
     read_answers,
     reliability,
@@ -31,7 +32,7 @@ from mnistpipe.confidence.labels import (
 from mnistpipe.confidence.params import Confidence
 from mnistpipe.confidence.reviewed import REJECTED, compare_with_reviewers
 from mnistpipe.data.catalogue import CATALOGUE
-from mnistpipe.data.split import Labelled
+from mnistpipe.data.split import Labelled, Split
 from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.figure_files import write_figure
@@ -70,78 +71,41 @@ class Judged:
 def main() -> None:
     """Each network is the one that its stage has saved, and judges what it was not trained on."""
     section = read_section("confidence", Confidence)
-    sweep = read_section(SWEEP, PartialData)
-    names = name_networks([*sweep.stages.values(), *sweep.steps_stages.values()])
-    runs = {stage: read_training_run(stage) for stage in names}
     split = read_split()
-    dataset, classes, test = split.title, split.classes, split.test
-    sets = {"test": test, "validation": split.validation, "train": split.train}
-    numbers = {
-        "test": np.arange(len(test)),
-        "validation": split.validation_indices,
-        "train": split.train_indices,
-    }
-    networks = read_networks(names, split, "confidence")
-    keep_freed_memory()
-
-    unseen = {stage: held_out(split, run) for stage, run in runs.items()}
-    judged = {
-        part: _judge(examples, {stage: own[part] for stage, own in unseen.items()}, networks)
-        for part, examples in sets.items()
-    }
-    on_test = judged["test"]
-    answers = {stage: read_answers(own, test.labels) for stage, own in on_test.logits.items()}
+    judged = _judge_all(split)
+    test = judged["test"]
+    answers = {stage: read_answers(own, split.test.labels) for stage, own in test.logits.items()}
     best = answers[BEST_STAGE]
-    bins, risk = reliability(best, section.bins), risk_coverage(best)
-    calibrated = {
-        stage: calibrate(own, section.bins, section.bootstrap, section.seed)
-        for stage, own in answers.items()
-    }
-    is_mnist = dataset == CATALOGUE["mnist"].title
+    calibration = {stage: _describe(own, section) for stage, own in answers.items()}
+    is_mnist = split.title == CATALOGUE["mnist"].title
+    reviewers = compare_with_reviewers(test.disputed, best.right) if is_mnist else None
 
-    table = pd.concat(
-        [
-            tabulate(
-                part, numbers[part], own.examples.labels, own.disputed, own.judgements, classes
-            )
-            for part, own in judged.items()
-        ]
-    )
-    write_table(Path("data/disputed-labels.csv"), table)
-    write_table(PLOTS / "reliability.csv", tabulate_reliability(bins).assign(dataset=dataset))
-    write_table(PLOTS / "risk-coverage.csv", tabulate_risks(risk).assign(dataset=dataset))
-    calibration = draw_calibration(bins, risk, BEST_STAGE, dataset)
-    write_figure("confidence/calibration", calibration)
-    write_figure(
-        "confidence/disputed",
-        draw_disputed(
-            test,
-            on_test.disputed,
-            on_test.judgements.predicted,
-            classes,
-            dataset,
-            rejected=REJECTED if is_mnist else (),
-        ),
-    )
-    reviewers = compare_with_reviewers(on_test.disputed, best.right) if is_mnist else None
+    _write_calibration(best, section.bins, split.title)
+    _write_disputed(judged, split, rejected=REJECTED if is_mnist else ())
     write_json(
         Path("metrics/confidence.json"),
         {
-            "dataset": dataset,
+            "dataset": split.title,
             "bins": section.bins,
-            "calibration": {
-                stage: {
-                    "accuracy": float(own.right.mean()),
-                    "confidence": float(own.confidence.mean()),
-                    **asdict(calibrated[stage]),
-                    "risk": _risks(risk_coverage(own)),
-                }
-                for stage, own in answers.items()
-            },
+            "calibration": calibration,
             "disputed": {part: own.counts for part, own in judged.items()},
             **({"reviewers": reviewers} if reviewers else {}),
         },
     )
+
+
+def _judge_all(split: Split) -> dict[str, Judged]:
+    """The test, validation and training images, by every network of the study."""
+    sweep = read_section(SWEEP, PartialData)
+    names = name_networks([*sweep.stages.values(), *sweep.steps_stages.values()])
+    unseen = {stage: held_out(split, read_training_run(stage)) for stage in names}
+    networks = read_networks(names, split, "confidence")
+    keep_freed_memory()
+    sets = {"test": split.test, "validation": split.validation, "train": split.train}
+    return {
+        part: _judge(examples, {stage: own[part] for stage, own in unseen.items()}, networks)
+        for part, examples in sets.items()
+    }
 
 
 def _judge(
@@ -158,10 +122,42 @@ def _judge(
     return Judged(examples, logits, judgements, find_disputed(judgements, examples.labels))
 
 
-def _risks(risk: RiskCoverage) -> dict[str, dict[str, int]]:
-    """Errors among the most confident answers, by their share in words."""
-    pairs = {share: risk.at(share / 100) for share in COVERAGES}
+def _describe(answers: Answers, section: Confidence) -> dict[str, Any]:
+    """How sure a network is, and how often it is right, as metrics."""
+    risk = risk_coverage(answers)
+    among_most_confident = {share: risk.at(share / 100) for share in COVERAGES}
     return {
-        f"coverage-{share}": {"errors": errors, "count": count}
-        for share, (errors, count) in pairs.items()
+        "accuracy": float(answers.right.mean()),
+        "confidence": float(answers.confidence.mean()),
+        **asdict(calibrate(answers, section.bins, section.bootstrap, section.seed)),
+        "risk": {
+            f"coverage-{share}": {"errors": errors, "count": count}
+            for share, (errors, count) in among_most_confident.items()
+        },
     }
+
+
+def _write_calibration(answers: Answers, n_bins: int, dataset: str) -> None:
+    bins, risk = reliability(answers, n_bins), risk_coverage(answers)
+    write_table(PLOTS / "reliability.csv", tabulate_reliability(bins).assign(dataset=dataset))
+    write_table(PLOTS / "risk-coverage.csv", tabulate_risks(risk).assign(dataset=dataset))
+    write_figure("confidence/calibration", draw_calibration(bins, risk, BEST_STAGE, dataset))
+
+
+def _write_disputed(judged: Mapping[str, Judged], split: Split, rejected: Collection[int]) -> None:
+    """All of them as a table, and test images as a figure."""
+    numbers = {
+        "test": np.arange(len(split.test)),
+        "validation": split.validation_indices,
+        "train": split.train_indices,
+    }
+    tables = [
+        tabulate(
+            part, numbers[part], own.examples.labels, own.disputed, own.judgements, split.classes
+        )
+        for part, own in judged.items()
+    ]
+    write_table(Path("data/disputed-labels.csv"), pd.concat(tables))
+    disputed, predicted = judged["test"].disputed, judged["test"].judgements.predicted
+    figure = draw_disputed(split.test, disputed, predicted, split.classes, split.title, rejected)
+    write_figure("confidence/disputed", figure)
