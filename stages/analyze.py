@@ -11,7 +11,6 @@ from mnistpipe.analysis.features import (
     pick_queries,
     same_class_share,
     score_classes,
-    softmax,
 )
 from mnistpipe.analysis.figures import (
     draw_confusion,
@@ -27,8 +26,8 @@ from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.networks.model_files import read_model
 from mnistpipe.scoring.predictions import write_predictions
+from mnistpipe.scoring.probabilities import softmax, sure_from
 from mnistpipe.scoring.scores import predict_arrays
-from mnistpipe.scoring.threshold import sure_from
 from mnistpipe.training.plan import BEST_STAGE
 
 MOST_QUERIES = 20  # a figure of a hundred rows would be read by nobody

@@ -20,8 +20,8 @@ from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.errors import UserError
 from mnistpipe.networks.model_files import ModelCard, write_model
+from mnistpipe.scoring.probabilities import sure_from
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, Examples, predict
-from mnistpipe.scoring.threshold import sure_from
 from mnistpipe.training.engine import start_engine
 from mnistpipe.training.plan import BEST_STAGE, TrainingRun, read_training_run
 from mnistpipe.training.trials import Result

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Int64
 from numpy import ndarray
-from scipy import special
 from sklearn.manifold import TSNE
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.neighbors import NearestNeighbors
 
 from mnistpipe.files.errors import UserError
+from mnistpipe.scoring.probabilities import softmax
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,6 @@ class Neighbours:
 
     indices: Int64[ndarray, "n k"]
     distances: Float[ndarray, "n k"]
-
-
-def softmax(logits: Float[ndarray, "n c"]) -> Float[ndarray, "n c"]:
-    """Probabilities of the classes, in double precision."""
-    probabilities: Float[ndarray, "n c"] = special.softmax(logits.astype(np.float64), axis=1)
-    return probabilities
 
 
 def find_mistakes(logits: Float[ndarray, "n c"], labels: Int64[ndarray, " n"]) -> Mistakes:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int64
 from numpy import ndarray
-from scipy.special import softmax
 
+from mnistpipe.scoring.probabilities import softmax
 from mnistpipe.scoring.significance import ENDS, LEVEL, Estimate, wilson_interval
 
 LEAST_COVERAGE = 0.1  # that is shown: of fewer answers, a risk says nothing
@@ -105,7 +105,7 @@ class RiskCoverage:
 
 def read_answers(logits: Float[ndarray, "n c"], labels: Int64[ndarray, " n"]) -> Answers:
     """From a network's logits."""
-    probabilities = softmax(logits.astype(np.float64), axis=1)
+    probabilities = softmax(logits)
     predicted = logits.argmax(axis=1)
     return Answers(predicted, probabilities.max(axis=1), predicted == labels)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int64
 from numpy import ndarray
-from scipy.special import softmax
 
 from mnistpipe.data.split import Split, nested_subset
+from mnistpipe.scoring.probabilities import softmax
 from mnistpipe.training.plan import TrainingRun
 
 UNSEEN = -1  # in the place of a class
@@ -80,7 +80,7 @@ def judge(
     shape = len(labels), len(unseen)
     predicted, probability = np.full(shape, UNSEEN), np.zeros(shape)
     for column, (stage, own) in enumerate(unseen.items()):
-        probabilities = softmax(logits[stage].astype(np.float64), axis=1)
+        probabilities = softmax(logits[stage])
         predicted[own, column] = logits[stage].argmax(axis=1)
         probability[own, column] = probabilities[np.arange(own.sum()), labels[own]]
     return Judgements(tuple(unseen), predicted, probability)

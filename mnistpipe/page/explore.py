@@ -13,8 +13,8 @@ from mnistpipe.networks.models import Net
 from mnistpipe.page.payload import pack_images, pack_network, pick_images
 from mnistpipe.page.provenance import Origin
 from mnistpipe.page.widgets import Widget, figure, read_asset, render
+from mnistpipe.scoring.probabilities import SURE
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD
-from mnistpipe.scoring.threshold import SURE
 
 _PARTS = ("net", "prepare", "images", "paint", "map", "draw", "explore")
 

@@ -11,8 +11,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mnistpipe.analysis.examined import Examined
-from mnistpipe.analysis.features import find_neighbours, softmax
+from mnistpipe.analysis.features import find_neighbours
 from mnistpipe.networks.models import Net
+from mnistpipe.scoring.probabilities import softmax
 
 MOST_IMAGES = 10_000  # which take 3 MB of the page
 NEIGHBOURS = 8

@@ -1,9 +1,17 @@
-"""From which probability on an answer is called sure."""
+"""The probabilities of the classes, and from which one on an answer is called sure."""
 
+import numpy as np
 from jaxtyping import Float, Int64
 from numpy import ndarray
+from scipy import special
 
 SURE = 0.998  # share of the sure answers that should be right
+
+
+def softmax(logits: Float[ndarray, "n c"]) -> Float[ndarray, "n c"]:
+    """Probabilities of the classes, in double precision."""
+    probabilities: Float[ndarray, "n c"] = special.softmax(logits.astype(np.float64), axis=1)
+    return probabilities
 
 
 def sure_from(

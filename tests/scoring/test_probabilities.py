@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistpipe.scoring.threshold import sure_from
+from mnistpipe.scoring.probabilities import sure_from
 
 PROBABILITIES = np.array([[0.9, 0.1]] * 5 + [[0.7, 0.3]] * 5 + [[0.6, 0.4]] * 5)
 
