@@ -64,17 +64,7 @@ def show_disputed(split: Split, disputed: Sequence[DisputedImage]) -> str:
         "train": dict(zip(split.train_indices, split.train.images, strict=True)),
     }
     shown = [
-        {
-            "part": each.part,
-            "number": each.image,
-            "picture": _strip(images[each.part][each.image][np.newaxis]),
-            "label": each.label,
-            "says": each.says,
-            "votes": each.votes,
-            "judges": each.judges,
-            "reviewers": each.reviewers,
-            "rejected": each.rejected,
-        }
+        (each, _strip(images[each.part][each.image][np.newaxis]))
         for each in disputed[:MOST_DISPUTED]
     ]
     return render("disputed.html.j2", first=shown[:_DISPUTED], rest=shown[_DISPUTED:])
