@@ -23,6 +23,7 @@ from mnistpipe.study import load_params
 from mnistpipe.training.engine import start_engine
 from mnistpipe.training.loop import Training, fit
 from mnistpipe.training.recipe import Affine, OneCycle, Recipe, View
+from tools.ideas import change
 from tools.repro import at_least_one
 from tools.selection import choose
 
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="CSV file for all trials so far")
     arguments = parser.parse_args()
     recipe = load_params().training_run(arguments.stage).recipe
-    recipe = _changed(recipe, {"epochs": arguments.epochs, "min_steps": 0})
+    recipe = change(recipe, {"epochs": arguments.epochs, "min_steps": 0})
     if not isinstance(recipe.schedule, OneCycle):
         raise UserError("The search is for one-cycle recipes, such as recipes/tuned/params.yaml.")
     table = choose(
@@ -120,7 +121,7 @@ def _propose(trial: optuna.Trial, recipe: Recipe) -> Recipe:
         },
         "views": tuple(_propose_view(trial, view) for view in recipe.views),
     }
-    return _changed(recipe, fields)
+    return change(recipe, fields)
 
 
 def _propose_view(trial: optuna.Trial, view: View) -> dict[str, object]:
@@ -167,7 +168,3 @@ def _share(text: str) -> float:
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"should be more than 0 and at most 1, not '{text}'")
     return share
-
-
-def _changed(recipe: Recipe, fields: dict[str, object]) -> Recipe:
-    return type(recipe).model_validate(recipe.model_dump() | fields)
