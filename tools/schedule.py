@@ -23,7 +23,7 @@ IMAGES_PER_S = {"convnet": (21_000, 34_000), "net": (4_100, 5_000)}
 # What a stage takes besides: DVC, imports, validation, scoring and writing (the same page).
 STAGE_S = 6.0
 # Where the catalogue does not tell: of EMNIST's letters two editions are about, this is the larger.
-TRAINING_IMAGES = {"digits": 1_437, "emnist-letters": 124_800}
+LETTERS = 124_800
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,8 @@ def _training_images(params: Params) -> float:
     dataset = params.data.dataset
     if dataset == "folder":
         n_images = max(1, _count_files(Path(params.data.folder, "train").resolve()))
-    elif dataset in TRAINING_IMAGES:
-        n_images = TRAINING_IMAGES[dataset]
     else:
-        counts = CATALOGUE[dataset].counts
-        assert counts is not None, dataset  # noqa: S101 (the others stand above)
-        n_images = counts[0]
+        n_images, _ = CATALOGUE[dataset].counts or (LETTERS, None)
     return n_images * (1 - params.prepare_split.validation_fraction)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 _DIGITS = tuple("0123456789")
 _CAPITALS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_AS_MNIST = 60_000, 10_000  # images
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,8 @@ class Entry:
     Attributes:
         title: as it stands in every product.
         classes: their names, in the order of the labels.
-        parts: how the names of its training and its test files begin; none: it needs no files.
         counts: of its training and its test images, where they are always the same.
+        parts: how the names of its training and its test files begin; none: it needs no files.
         first_label: in the files; in the arrays it is 0.
         transposed: whether images lie on their side in the files.
 
@@ -22,8 +23,8 @@ class Entry:
 
     title: str
     classes: tuple[str, ...]
+    counts: tuple[int, int] | None
     parts: tuple[str, ...] = ("train", "t10k")
-    counts: tuple[int, int] | None = (60_000, 10_000)
     first_label: int = 0
     transposed: bool = False
 
@@ -42,11 +43,11 @@ def _emnist(
 ) -> Entry:
     files = f"emnist-{part.lower()}"
     parts = f"{files}-train", f"{files}-test"
-    return Entry(f"EMNIST {part}", classes, parts, counts, first_label, transposed=True)
+    return Entry(f"EMNIST {part}", classes, counts, parts, first_label, transposed=True)
 
 
 CATALOGUE = {
-    "mnist": Entry("MNIST", _DIGITS),
+    "mnist": Entry("MNIST", _DIGITS, _AS_MNIST),
     "fashion-mnist": Entry(
         "Fashion-MNIST",
         (
@@ -61,8 +62,11 @@ CATALOGUE = {
             "Bag",
             "Ankle boot",
         ),
+        _AS_MNIST,
     ),
-    "kmnist": Entry("KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
+    "kmnist": Entry(
+        "KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"), _AS_MNIST
+    ),
     "emnist-digits": _emnist("Digits", _DIGITS, (240_000, 40_000)),
     # Two editions are about: 88,800 and 14,800 images, and 124,800 and 20,800.
     "emnist-letters": _emnist("Letters", _CAPITALS, None, first_label=1),
@@ -70,5 +74,5 @@ CATALOGUE = {
     "emnist-balanced": _emnist(
         "Balanced", (*_DIGITS, *_CAPITALS, *"abdefghnqrt"), (112_800, 18_800)
     ),
-    "digits": Entry("scikit-learn digits (not MNIST)", _DIGITS, parts=()),
+    "digits": Entry("scikit-learn digits (not MNIST)", _DIGITS, (1_438, 359), parts=()),
 }

@@ -93,7 +93,7 @@ def test_a_missing_file_of_the_four_is_named(tmp_path: Path) -> None:
 
 def test_digits_are_1797_images_of_mnists_size(digits: Dataset) -> None:
     assert digits.title == "scikit-learn digits (not MNIST)"
-    assert (len(digits.train), len(digits.test)) == (1438, 359)
+    assert (len(digits.train), len(digits.test)) == CATALOGUE["digits"].counts == (1438, 359)
     for part in (digits.train, digits.test):
         assert part.images.shape == (len(part), 28, 28)
         assert part.images.dtype == np.uint8
