@@ -21,12 +21,12 @@ from mnistpipe.files.tables import read_table
 from mnistpipe.networks.model_files import read_model
 from mnistpipe.networks.models import Net
 from mnistpipe.page.contents import Results, study_widgets
-from mnistpipe.page.document import write_page
+from mnistpipe.page.document import render_page
 from mnistpipe.page.explore import is_drawn
 from mnistpipe.page.provenance import AnySection, find_origins
 from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.figure import draw_losses
-from mnistpipe.report.page import write_report
+from mnistpipe.report.render import render_report
 from mnistpipe.report.summary import (
     ANALYSIS_KEYS,
     CONFIDENCE_KEYS,
@@ -85,7 +85,7 @@ def main() -> None:
     write_json(METRICS / "summary.json", summary)
     for stage, numbers in numbers_by_stage.items():
         write_json(METRICS / "accuracy" / f"{stage}.json", numbers)
-    report = write_report(
+    report = render_report(
         summary,
         losses["train-augmented"]["validation_loss"].tolist(),
         answers,
@@ -97,7 +97,7 @@ def main() -> None:
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
     results = _read_results(summary, losses, disputed, section, sections, drawn=drawn)
-    write_bytes(Path("report.html"), write_page(report, study_widgets(results)).encode())
+    write_bytes(Path("report.html"), render_page(report, study_widgets(results)).encode())
 
 
 def _read_results(

@@ -11,7 +11,7 @@ from pathlib import Path
 from mnistpipe.files.artifacts import read_json, write_bytes
 from mnistpipe.files.errors import UserError
 from mnistpipe.page.sizes import measure_parts
-from mnistpipe.report.page import write_results
+from mnistpipe.report.render import render_results
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.study import load_params
 
@@ -50,7 +50,7 @@ def main() -> None:
 def both_recipes(summary: Metrics) -> str:
     """The results table, with the tuned recipe's accuracies if that study has been run."""
     tuned = read_json(TUNED_SUMMARY) if TUNED_SUMMARY.exists() else None
-    return write_results(summary, tuned)
+    return render_results(summary, tuned)
 
 
 def sizes_table(page: str) -> str:

@@ -25,7 +25,7 @@ class Section:
     html: str
 
 
-def write_page(report: str, widgets: Sequence[Widget]) -> str:
+def render_page(report: str, widgets: Sequence[Widget]) -> str:
     """The page as HTML: equal arguments give equal text.
 
     Args:

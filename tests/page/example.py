@@ -21,7 +21,7 @@ from mnistpipe.confidence.calibration import (
 from mnistpipe.data.split import Labelled, split_dataset
 from mnistpipe.networks.models import Net
 from mnistpipe.page.contents import Results, study_widgets
-from mnistpipe.page.document import write_page
+from mnistpipe.page.document import render_page
 from mnistpipe.page.provenance import find_origins
 from mnistpipe.report.confidence import DISPUTED_COLUMNS
 from mnistpipe.report.summary import MNIST
@@ -87,7 +87,7 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
 def page_of(dataset: str = MNIST) -> str:
     """The page with all that stands in it."""
     report = report_of(dataset, NO_SPIKE, drawn=True)
-    return write_page(report, study_widgets(results_of(dataset)))
+    return render_page(report, study_widgets(results_of(dataset)))
 
 
 def write_example(folder: Path, dataset: str = MNIST) -> Path:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from mnistpipe.page.contents import study_widgets
-from mnistpipe.page.document import write_page
+from mnistpipe.page.document import render_page
 from mnistpipe.report.summary import MNIST
 from tests.page.example import page_of, results_of
 from tests.report.example import DIGITS, NO_SPIKE, report_of
@@ -14,7 +14,7 @@ TABLES = {"results", "curve", "robustness", "losses", "disputed"}  # with one be
 
 def test_the_page_is_the_same_each_time() -> None:
     report = report_of(MNIST, NO_SPIKE, drawn=True)
-    again = write_page(report, study_widgets(results_of(MNIST)))
+    again = render_page(report, study_widgets(results_of(MNIST)))
     assert again == page_of(MNIST)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mnistpipe.page.document import write_page
+from mnistpipe.page.document import render_page
 from mnistpipe.page.widgets import Widget, read_asset
 
 REPORT = """# Digits & co
@@ -33,7 +33,7 @@ BARS = Widget("bars", "<p>bars</p>", style=".bars { color: red }", script="alert
 
 
 def test_each_heading_is_a_section_with_an_anchor_and_a_link() -> None:
-    page = write_page(REPORT, [BARS])
+    page = render_page(REPORT, [BARS])
     assert re.findall(r'<section id="([^"]+)"', page) == ["how-sure-is-that", "learning-curve"]
     assert re.findall(r'<li><a href="#([^"]+)">(.*?)</a>', page) == [
         ("how-sure-is-that", "How sure is that?"),
@@ -44,7 +44,7 @@ def test_each_heading_is_a_section_with_an_anchor_and_a_link() -> None:
 
 
 def test_a_widget_stands_in_its_place_with_the_table_below_it_behind_a_fold() -> None:
-    page = write_page(REPORT, [BARS])
+    page = render_page(REPORT, [BARS])
     place = '<div class="widget" id="bars"><p>bars</p></div>\n<details><summary>In numbers'
     assert place in page
     assert page.count("<details>") == page.count("</details>") == 1
@@ -52,14 +52,14 @@ def test_a_widget_stands_in_its_place_with_the_table_below_it_behind_a_fold() ->
 
 
 def test_what_looks_like_html_in_the_report_is_text() -> None:
-    page = write_page(REPORT, [BARS])
+    page = render_page(REPORT, [BARS])
     assert "<code>a &lt;b&gt;</code>" in page
     assert "Text of &lt;em&gt;hand&lt;/em&gt;." in page
     assert "&lt;!-- a note --&gt;" in page
 
 
 def test_a_widget_brings_its_style_and_a_script_that_the_policy_allows() -> None:
-    page = write_page(REPORT, [BARS])
+    page = render_page(REPORT, [BARS])
     assert BARS.style in page
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
     assert policy
@@ -81,9 +81,9 @@ def test_a_widget_brings_its_style_and_a_script_that_the_policy_allows() -> None
 )
 def test_every_widget_has_one_place(widgets: list[Widget], report: str) -> None:
     with pytest.raises(ValueError, match="bars"):
-        write_page(report, widgets)
+        render_page(report, widgets)
 
 
 def test_wide_tables_can_be_reached_by_keys() -> None:
-    page = write_page(REPORT, [BARS])
+    page = render_page(REPORT, [BARS])
     assert page.count('<div class="table" tabindex="0"') == page.count("<table>") == 2

@@ -14,7 +14,7 @@ from mnistpipe.data.params import Data
 from mnistpipe.data.split import Labelled, Split
 from mnistpipe.networks.model_files import read_any_model
 from mnistpipe.networks.models import Net
-from mnistpipe.page.document import write_page
+from mnistpipe.page.document import render_page
 from mnistpipe.page.explore import explore_widgets, is_drawn
 from mnistpipe.page.widgets import Widget
 from mnistpipe.scoring.scores import predict_arrays
@@ -50,7 +50,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits = load_digits().test
     split = make_split(digits.images, digits.labels, card.classes)
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(write_page(REPORT, widgets_of(split, network, drawn=True)), encoding="utf-8")
+    path.write_text(render_page(REPORT, widgets_of(split, network, drawn=True)), encoding="utf-8")
     return path
 
 
@@ -264,7 +264,7 @@ def test_names_of_classes_are_text(tmp_path: Path, open_page: OpenPage) -> None:
     split = make_split(images, np.arange(120) % 100, classes)
     widgets = widgets_of(split, Net(n_classes=100).eval(), drawn=False)
     report = "# Study\n\n## Map\n\n<!-- widget: map -->\n"
-    (tmp_path / "page.html").write_text(write_page(report, widgets), encoding="utf-8")
+    (tmp_path / "page.html").write_text(render_page(report, widgets), encoding="utf-8")
     page = open_ready(open_page, tmp_path / "page.html")
     names = page.evaluate(
         "[...document.querySelectorAll('.matrix thead th')].map((th) => th.innerText)"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mnistpipe.learning_curve.points import TARGETS
 from mnistpipe.report.confidence import DISPUTED_COLUMNS
-from mnistpipe.report.page import write_report
+from mnistpipe.report.render import render_report
 from mnistpipe.report.summary import MNIST, summarise
 from mnistpipe.scoring.significance import Difference
 
@@ -221,7 +221,7 @@ def report_of(
     drawn: bool = False,
 ) -> str:
     """The report of the study above, or of what a test makes of it."""
-    return write_report(
+    return render_report(
         summary or summary_of(dataset),
         blur_losses,
         ANSWERS | (answers or {}),

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from mnistpipe.report.page import write_results
+from mnistpipe.report.render import render_results
 from mnistpipe.report.summary import MNIST
 from tests.report.example import (
     DIGITS,
@@ -51,14 +51,14 @@ def test_another_recipes_accuracies_stand_beside_ours() -> None:
     tuned = summary_of(MNIST)
     tuned["train-net"]["test"] |= {"accuracy": 0.9951, "accuracy_sd": 0.0004}
     del tuned["partial-data"]["half"]
-    table = write_results(summary_of(MNIST), tuned)
+    table = render_results(summary_of(MNIST), tuned)
     assert row_of(table, "difference (points)")[7] == "tuned"
     assert row_of(table, "`train-net`")[7] == "**99.51%** ± 0.04"
     assert row_of(table, "1/2 of the data")[7] == "n/a"
 
 
 def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
-    table = write_results(summary_of(MNIST))
+    table = render_results(summary_of(MNIST))
     assert row_of(table, "`train-convnet`") == [
         "ConvNet",
         "`train-convnet`",
@@ -95,12 +95,12 @@ def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
 
 
 def test_no_difference_is_a_difference_of_zero() -> None:
-    row = row_of(write_results(summary_of(MNIST)), "partial-data@half")
+    row = row_of(render_results(summary_of(MNIST)), "partial-data@half")
     assert (row[5], row[6], row[9]) == ("+0.00", "within noise, p = 1", "+0.0000")
 
 
 def test_on_another_data_set_nothing_is_compared() -> None:
-    table = write_results(summary_of(DIGITS))
+    table = render_results(summary_of(DIGITS))
     assert row_of(table, "`train-convnet`") == [
         "ConvNet",
         "`train-convnet`",
@@ -115,7 +115,7 @@ def test_on_another_data_set_nothing_is_compared() -> None:
 def test_a_fraction_that_the_write_up_does_not_have_is_shown_without_a_difference() -> None:
     summary = summary_of(MNIST)
     summary["partial-data"]["tenth"] = summary["partial-data"]["half"]
-    row = row_of(write_results(summary), "partial-data@tenth")
+    row = row_of(render_results(summary), "partial-data@tenth")
     assert row[0] == "partial-data@tenth"
     assert row[3:] == ["n/a", "**96.74%**", "n/a", "n/a", "n/a", "0.1050", "n/a"]
     first, *_ = report_of(MNIST, NO_SPIKE, summary).partition("## The question")
@@ -126,7 +126,7 @@ def test_better_and_worse_are_told_from_noise_by_the_numbers_of_errors() -> None
     summary = summary_of(MNIST)
     summary["train-net-augmented"]["test"] = score_of_seeds(150, 145, 155, 152)
     summary["partial-data"]["half"]["test"] = score_of_seeds(160, 320)
-    table = write_results(summary)
+    table = render_results(summary)
     assert row_of(table, "`train-net`")[6] == "better, p < 0.0001"
     assert row_of(table, "`train-net-augmented`")[6] == "worse, p = 0.0082, seeds p = 0.0027"
     # Far fewer errors; but two seeds that differ so much tell nothing of others.

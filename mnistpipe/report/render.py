@@ -30,7 +30,7 @@ from mnistpipe.scoring.significance import LEVEL, Difference
 _TEMPLATES = Path(__file__).parent
 
 
-def write_report(
+def render_report(
     summary: Metrics,
     blur_losses: Sequence[float],
     answers: Mapping[str, Difference],
@@ -76,7 +76,7 @@ def write_report(
     )
 
 
-def write_results(summary: Metrics, tuned: Metrics | None = None) -> str:
+def render_results(summary: Metrics, tuned: Metrics | None = None) -> str:
     """The table of results: test accuracy and loss of each run, the write-up's beside ours.
 
     On another data set than MNIST there is nothing to compare with, and ours stand alone. On MNIST

@@ -3,7 +3,7 @@ import re
 import pytest
 from jinja2 import UndefinedError
 
-from mnistpipe.report.page import write_report, write_results
+from mnistpipe.report.render import render_report, render_results
 from mnistpipe.report.summary import MNIST
 from mnistpipe.scoring.significance import Difference
 from tests.report.example import (
@@ -154,14 +154,14 @@ def test_a_name_that_nobody_computes_is_an_error() -> None:
     summary = summary_of(MNIST)
     augmentation = robustness_metrics()["augmentation"]
     with pytest.raises(UndefinedError, match="'net'"):
-        write_report(summary, NO_SPIKE, {}, {}, augmentation, disputed_labels())
+        render_report(summary, NO_SPIKE, {}, {}, augmentation, disputed_labels())
     del summary["data"]["distinct"]  # which a filter takes
     with pytest.raises(UndefinedError, match="'distinct'"):
         report_of(MNIST, NO_SPIKE, summary)
 
 
 def test_the_results_of_the_report_are_the_table_that_the_readme_has() -> None:
-    table = write_results(summary_of(MNIST))
+    table = render_results(summary_of(MNIST))
     assert f"## Test set\n\n<!-- widget: results -->\n\n{table}\n\nAccuracy is" in report_of(
         MNIST, NO_SPIKE
     )
