@@ -46,8 +46,8 @@ class Risk:
 
 
 @dataclass(frozen=True)
-class Sureness:
-    """How sure a network is of its answers on the test images, and how often it is right.
+class StageConfidence:
+    """How confident the network of a stage is on the test images, and how often it is right.
 
     Attributes:
         stage: that trained it.
@@ -117,8 +117,8 @@ class Confidence:
     """
 
     bins: int
-    networks: list[Sureness]
-    best: Sureness
+    networks: list[StageConfidence]
+    best: StageConfidence
     sets: Metrics
     reviewers: Metrics | None
     test: list[DisputedImage]
@@ -127,7 +127,7 @@ class Confidence:
 
 def confidence(metrics: Metrics, disputed: pd.DataFrame) -> Confidence:
     """From the summary's part about confidence, and the table of the disputed images."""
-    networks = [_sureness(stage, own) for stage, own in metrics["calibration"].items()]
+    networks = [_read_stage(stage, own) for stage, own in metrics["calibration"].items()]
     images = disputed_images(disputed, reviewed="reviewers" in metrics)
     return Confidence(
         bins=metrics["bins"],
@@ -155,9 +155,9 @@ def disputed_images(table: pd.DataFrame, *, reviewed: bool) -> list[DisputedImag
     ]
 
 
-def _sureness(stage: str, own: Metrics) -> Sureness:
+def _read_stage(stage: str, own: Metrics) -> StageConfidence:
     gap = Estimate(**own["gap"])
-    return Sureness(
+    return StageConfidence(
         stage=stage,
         accuracy=own["accuracy"],
         confidence=own["confidence"],

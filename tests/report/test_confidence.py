@@ -20,7 +20,7 @@ def section_of(report: str, heading: str) -> str:
     return found[1]
 
 
-def sureness(dataset: str) -> str:
+def confidence_of(dataset: str) -> str:
     return section_of(report_of(dataset, NO_SPIKE), "Is it sure when it is right?")
 
 
@@ -29,7 +29,7 @@ def dispute(dataset: str) -> str:
 
 
 def test_a_network_is_called_too_sure_where_the_interval_says_so() -> None:
-    calibration = sureness(MNIST).split("risk against coverage")[0]
+    calibration = confidence_of(MNIST).split("risk against coverage")[0]
     verdicts = {stage: row_of(calibration, f"`{stage}`")[3] for stage in VERDICTS}
     assert verdicts == VERDICTS
 
@@ -42,13 +42,13 @@ VERDICTS = {
 
 
 def test_the_calibration_error_stands_with_its_interval_and_that_of_chance() -> None:
-    row = row_of(sureness(MNIST).split("risk against coverage")[0], "`train-net-augmented`")
+    row = row_of(confidence_of(MNIST).split("risk against coverage")[0], "`train-net-augmented`")
     assert row[1:3] == ["99.30%", "99.65%"]
     assert row[4:] == ["1.23%", "1.01% to 1.45%", "0.42%"]
 
 
 def test_the_error_of_the_most_confident_stands_beside_that_of_all() -> None:
-    report = sureness(MNIST)
+    report = confidence_of(MNIST)
     risks = report.split("risk against coverage")[1]
     assert row_of(risks, "`partial-data@half`")[1:] == ["3.00%", "3.03%", "0.67%"]
     assert (
