@@ -1,4 +1,4 @@
-"""Train networks on ever more images; the law of the small sizes foretells the large ones."""
+"""Train networks on ever more images; the law of the small sizes predicts the large ones."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The error at many sizes of the training set: the law of the small ones, and what it foretells."""
+"""The error at many sizes of the training set: the law of the small ones, and what it predicts."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -57,22 +57,22 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Foretold:
+class HeldOut:
     """A size that the law was not fitted to.
 
     Attributes:
         measured: its networks.
-        error: what the law foretells, with the interval of what may be measured.
+        predicted: the mean over seeds by the law, with its 95 % prediction interval.
 
     """
 
     measured: Measured
-    error: Estimate
+    predicted: Estimate
 
     @property
-    def came_true(self) -> bool:
+    def within_interval(self) -> bool:
         """Whether the mean over seeds lies in the interval."""
-        return self.error.low <= self.measured.error <= self.error.high
+        return self.predicted.low <= self.measured.error <= self.predicted.high
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Dense:
         fit_up_to: the most images of a size that the law is fitted to.
         seed_spread: standard deviation between seeds as a share of the error, from those sizes.
         law: None if they tell none.
-        foretold: the other sizes; empty without a law.
+        held_out: the other sizes; empty without a law.
 
     """
 
@@ -92,7 +92,7 @@ class Dense:
     fit_up_to: int
     seed_spread: float
     law: PowerLaw | None
-    foretold: Sequence[Foretold]
+    held_out: Sequence[HeldOut]
 
 
 def gather_sizes(table: pd.DataFrame) -> list[Measured]:
@@ -115,11 +115,11 @@ def gather_sizes(table: pd.DataFrame) -> list[Measured]:
 def fit_dense_curve(
     sizes: Sequence[Measured], fit_up_to: int, n_replicates: int, seed: int
 ) -> Dense:
-    """Fit the law to the small sizes, and foretell the others.
+    """Fit the law to the small sizes, and predict the others.
 
     Between seeds the error varies by a share of itself that is taken for the same at all sizes:
     few seeds of one size hardly tell it, and what was measured at the large sizes must have no say
-    in what is foretold.
+    in what is predicted.
 
     Args:
         sizes: fewest images first.
@@ -138,15 +138,15 @@ def fit_dense_curve(
         n_replicates,
         seed,
     )
-    foretold = [
-        Foretold(
+    held_out = [
+        HeldOut(
             size,
             law.measurement(float(size.examples), size.test_images, _of_mean(spread, size), seed),
         )
         for size in sizes
         if law is not None and size.images > fit_up_to
     ]
-    return Dense(sizes, fit_up_to, spread, law, foretold)
+    return Dense(sizes, fit_up_to, spread, law, held_out)
 
 
 def pool_spread(sizes: Sequence[Measured]) -> float:
@@ -167,7 +167,7 @@ def _of_mean(spread: float, size: Measured) -> float:
 
 def describe(dense: Dense) -> dict[str, Any]:
     """The curve as metrics; whether the law fits is told by its p-value."""
-    foretold = {each.measured.images: each for each in dense.foretold}
+    held_out = {each.measured.images: each for each in dense.held_out}
     points: dict[str, dict[str, Any]] = {}
     for size in dense.sizes:
         points[f"images-{size.images}"] = {
@@ -177,10 +177,10 @@ def describe(dense: Dense) -> dict[str, Any]:
             "test_error": size.error,
             **({} if size.seed_sd is None else {"test_error_sd": size.seed_sd}),
         }
-        if size.images in foretold:
-            each = foretold[size.images]
-            points[f"images-{size.images}"]["foretold"] = asdict(each.error) | {
-                "came_true": each.came_true
+        if size.images in held_out:
+            each = held_out[size.images]
+            points[f"images-{size.images}"]["predicted"] = asdict(each.predicted) | {
+                "within_interval": each.within_interval
             }
     fits = {} if dense.law is None else {"fits": dense.law.p_value >= LEVEL}
     return {

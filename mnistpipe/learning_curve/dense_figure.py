@@ -1,4 +1,4 @@
-"""The dense learning curve as a figure: every network, the law, and what it foretold."""
+"""The dense learning curve as a figure: every network, the law, and what it predicted."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from mnistpipe.files.figure_style import (
     in_style,
     label_shares,
 )
-from mnistpipe.learning_curve.dense import Dense, Foretold, Measured
+from mnistpipe.learning_curve.dense import Dense, HeldOut, Measured
 from mnistpipe.learning_curve.power_law import PowerLaw
 
 
@@ -41,7 +41,7 @@ def draw_dense_curve(dense: Dense, dataset: str) -> Figure:
     _draw_networks(axes, large, "more images", OTHER_COLOUR, "D")
     if dense.law is not None:
         _draw_law(axes, dense.law, small[-1].examples, dense.sizes)
-    _draw_foretold(axes, dense.foretold)
+    _draw_held_out(axes, dense.held_out)
     axes.set(xscale="log", yscale="log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -93,20 +93,23 @@ def _draw_law(axes: Axes, law: PowerLaw, last: int, sizes: Sequence[Measured]) -
         )
 
 
-def _draw_foretold(axes: Axes, foretold: Sequence[Foretold]) -> None:
-    """A bar beside the networks, from the fit up to what may be measured, and their mean."""
-    if not foretold:
+def _draw_held_out(axes: Axes, held_out: Sequence[HeldOut]) -> None:
+    """Beside the networks their mean, and what the law predicts of it, as a bar."""
+    if not held_out:
         return
-    beside = [1.06 * each.measured.examples for each in foretold]
-    values = np.array([each.error.value for each in foretold])
+    beside = [1.06 * each.measured.examples for each in held_out]
+    values = np.array([each.predicted.value for each in held_out])
     lows, highs = (
         np.array(
-            [max(getattr(each.error, end), 0.5 / each.measured.test_images) for each in foretold]
+            [
+                max(getattr(each.predicted, end), 0.5 / each.measured.test_images)
+                for each in held_out
+            ]
         )
         for end in ("low", "high")
     )
     bars = np.abs(np.array([values - lows, highs - values]))
-    label = "foretold mean of the networks, with 95% interval"
+    label = "predicted mean of the networks, with 95% interval"
     axes.errorbar(beside, values, bars, fmt="_", color="black", ms=6, label=label)
-    means = [each.measured.error for each in foretold]
+    means = [each.measured.error for each in held_out]
     axes.plot(beside, means, "x", color=OTHER_COLOUR, label="measured mean")

@@ -34,7 +34,7 @@ class DenseCurve(Section):
 
     Attributes:
         sizes: none for no sweep.
-        fit_up_to: the most images of a size that the law is fitted to; it foretells the others.
+        fit_up_to: the most images of a size that the law is fitted to; it predicts the others.
 
     """
 

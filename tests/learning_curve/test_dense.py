@@ -1,4 +1,4 @@
-"""The law of the small sizes and what it foretells, and what the report says of it."""
+"""The law of the small sizes and what it predicts, and what the report says of it."""
 
 import json
 from statistics import fmean
@@ -82,44 +82,46 @@ def test_the_spread_is_pooled_as_a_share_of_the_error() -> None:
     assert pool_spread([measured(100, 0.2), measured(200, 0.0, 0.0)]) == 0
 
 
-def test_the_law_is_that_of_the_small_sizes_and_foretells_the_large(lawful: Dense) -> None:
-    assert [each.measured.images for each in lawful.foretold] == [25_500, 51_000]
-    assert all(each.came_true for each in lawful.foretold)
+def test_the_law_is_that_of_the_small_sizes_and_predicts_the_large(lawful: Dense) -> None:
+    assert [each.measured.images for each in lawful.held_out] == [25_500, 51_000]
+    assert all(each.within_interval for each in lawful.held_out)
     assert told(lawful.law).p_value > 0.05
-    for each in lawful.foretold:
-        assert each.error.low < law(each.measured.examples) < each.error.high
+    for each in lawful.held_out:
+        assert each.predicted.low < law(each.measured.examples) < each.predicted.high
 
 
-def test_what_the_large_sizes_are_measured_to_have_does_not_change_what_is_foretold(
+def test_what_the_large_sizes_are_measured_to_have_does_not_change_what_is_predicted(
     lawful: Dense, broken: Dense
 ) -> None:
-    assert [each.error for each in broken.foretold] == [each.error for each in lawful.foretold]
-    assert [each.came_true for each in broken.foretold] == [True, False]
+    assert [each.predicted for each in broken.held_out] == [
+        each.predicted for each in lawful.held_out
+    ]
+    assert [each.within_interval for each in broken.held_out] == [True, False]
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_the_interval_holds_what_is_measured_about_as_often_as_it_says() -> None:
     """Of seeds that differ by a tenth; without their spread it would be too narrow."""
     generator = np.random.default_rng(0)
-    come_true, fits = [], []
+    within, fits = [], []
     for _ in range(40):
         dense = curve(drawn(generator, 0.1), n_replicates=100)
-        come_true += [each.came_true for each in dense.foretold]
+        within += [each.within_interval for each in dense.held_out]
         fits.append(told(dense.law).p_value >= 0.05)
-    assert fmean(come_true) >= 0.87
+    assert fmean(within) >= 0.87
     assert fmean(fits) >= 0.85
 
 
-def test_more_networks_of_a_size_are_foretold_more_closely() -> None:
+def test_more_networks_of_a_size_are_predicted_more_closely() -> None:
     sizes = drawn(np.random.default_rng(1), 0.3)[:-1]
-    few = curve([*sizes, measured(51_000, 0.004)]).foretold[-1].error
-    many = curve([*sizes, measured(51_000, *[0.004] * 50)]).foretold[-1].error
+    few = curve([*sizes, measured(51_000, 0.004)]).held_out[-1].predicted
+    many = curve([*sizes, measured(51_000, *[0.004] * 50)]).held_out[-1].predicted
     assert many.high - many.low < few.high - few.low
 
 
-def test_without_a_law_nothing_is_foretold() -> None:
+def test_without_a_law_nothing_is_predicted() -> None:
     dense = curve([measured(images, 0.1, 0.1) for images in SIZES])
-    assert (dense.law, dense.foretold) == (None, [])
+    assert (dense.law, dense.held_out) == (None, [])
     assert describe(dense)["fit"] == {"verdict": "cannot be told"}
     empty = curve([])
     assert describe(empty)["points"] == {}
@@ -129,23 +131,23 @@ def test_the_metrics_are_plain_and_complete(lawful: Dense) -> None:
     metrics = json.loads(json.dumps(describe(lawful), allow_nan=False))
     assert list(metrics["points"]) == [f"images-{images}" for images in SIZES]
     first, last = metrics["points"]["images-100"], metrics["points"]["images-51000"]
-    assert "foretold" not in first
+    assert "predicted" not in first
     assert first["test_error"] == pytest.approx(lawful.sizes[0].error)
-    assert last["foretold"]["came_true"] is True
-    assert last["foretold"]["low"] < last["test_error"] < last["foretold"]["high"]
+    assert last["predicted"]["within_interval"] is True
+    assert last["predicted"]["low"] < last["test_error"] < last["predicted"]["high"]
     assert metrics["fit"]["fits"] is True
 
 
-def test_the_report_says_whether_the_law_fits_and_whether_it_came_true(
+def test_the_report_says_whether_the_law_fits_and_whether_the_others_are_within_the_interval(
     lawful: Dense, broken: Dense
 ) -> None:
-    assert "Does the law foretell?" not in report_of(MNIST, NO_SPIKE)
+    assert "Does the law predict?" not in report_of(MNIST, NO_SPIKE)
     texts = [
         report_of(MNIST, NO_SPIKE, summary_of(MNIST) | {"dense-curve": describe(dense)})
         for dense in (lawful, broken)
     ]
     for text, answer in zip(texts, ("yes", "**no**"), strict=True):
-        section = text.partition("## Does the law foretell?")[2].partition("\n## ")[0]
+        section = text.partition("## Does the law predict?")[2].partition("\n## ")[0]
         rows = [cells_of(line) for line in section.splitlines() if line.startswith("| ")][2:]
         assert [row[0] for row in rows] == [f"{images + 1:,}" for images in SIZES]
         assert [row[-1] for row in rows] == [*[""] * 8, "yes", answer]

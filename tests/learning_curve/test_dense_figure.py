@@ -48,7 +48,7 @@ def test_every_network_is_a_point_of_the_figure(figure: Figure, lawful: Dense) -
     (segments,) = [lines.get_segments() for lines in bars.lines[2]]
     ends = [[part[0][1], part[1][1]] for part in np.asarray(segments)]
     assert np.array(ends) == pytest.approx(
-        np.array([[each.error.low, each.error.high] for each in lawful.foretold])
+        np.array([[each.predicted.low, each.predicted.high] for each in lawful.held_out])
     )
 
 
