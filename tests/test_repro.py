@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -117,6 +118,35 @@ def test_whoever_sets_the_number_of_threads_gets_no_more(
         dvc.end("a")
         assert status.result(TIMEOUT_S) == 0
     assert dvc.shares == [{"OMP_NUM_THREADS": given, N_SLOTS: "2"}]
+
+
+def test_each_training_that_ends_says_how_long_all_others_take(
+    dvc: Dvc, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(repro, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    costs = [Cost("up-to-date", 1, 500.0), Cost("a", 2, 100.0), Cost("b", 1, 50.0)]
+    for cost in costs:
+        train(cost.stage, 1)  # in an earlier run
+    with ThreadPoolExecutor(1) as pool:
+        status = pool.submit(repro._side_by_side, costs, 1, [])
+        assert dvc.starts("up-to-date")
+        dvc.end("up-to-date")
+        assert dvc.starts("a")
+        now_s[0] += 200.0  # twice as long as planned, and 150 are left by the plan
+        train("a", 1)
+        time.sleep(3 * POLL_S)
+        now_s[0] += 200.0
+        train("a", 2)
+        dvc.end("a")
+        assert dvc.starts("b")
+        train("b", 1)
+        dvc.end("b")
+        assert status.result(TIMEOUT_S) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        "1 of 3 trainings done, 300 s left",
+        "2 of 3 trainings done, 100 s left",
+    ]
 
 
 def test_after_a_stage_that_fails_none_is_started_and_the_others_end(dvc: Dvc) -> None:

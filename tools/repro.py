@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
@@ -32,7 +33,7 @@ from mnistpipe.files.slots import N_SLOTS, POLL_S, count_notes, remove_notes
 from mnistpipe.study import Params, load_params, scripts_with_sections
 from tools import leftovers
 from tools.doctor import find_notes, find_problems, tell
-from tools.schedule import ANALYSES, Cost, longest_first
+from tools.schedule import ANALYSES, Cost, longest_first, time_left
 
 DVC = [sys.executable, "-m", "dvc"]
 
@@ -135,6 +136,9 @@ def _side_by_side(costs: Sequence[Cost], jobs: int, stopped_by: list[int]) -> in
     trainings in processes of their own than slots and the seeds of one stage.
     """
     waiting, running, status = list(costs), dict[Future[int], Cost](), 0
+    to_train, n_ended, start_s = list(costs), 0, time.monotonic()
+    for cost in costs:
+        remove_notes(cost.stage)
     n_threads = max(1, count_cores() // jobs)
     n_threads = min(n_threads, int(os.environ.get("OMP_NUM_THREADS", n_threads)))
     share = {"OMP_NUM_THREADS": str(n_threads), N_SLOTS: str(jobs)}
@@ -144,14 +148,20 @@ def _side_by_side(costs: Sequence[Cost], jobs: int, stopped_by: list[int]) -> in
                 waiting.clear()
             elif waiting and _count_unfinished(running.values()) < jobs:
                 cost = waiting.pop(0)
-                remove_notes(cost.stage)
                 words = ["repro", "--single-item", cost.stage]
                 running[pool.submit(_dvc, words, share)] = cost
                 continue
             ended, _ = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
             for future in ended:
-                del running[future]
+                cost = running.pop(future)
                 status = status or future.result()
+                if count_notes(cost.stage) == 0:  # it was up to date, or trains nothing
+                    to_train.remove(cost)
+            n_before, n_ended = n_ended, sum(count_notes(cost.stage) for cost in to_train)
+            n_all = sum(cost.n_trainings for cost in to_train)
+            if n_before < n_ended < n_all and status == 0 and not stopped_by:
+                left_s = time_left(to_train, jobs, n_ended, time.monotonic() - start_s)
+                print(f"{n_ended} of {n_all} trainings done, {left_s:,.0f} s left", flush=True)
     return status
 
 

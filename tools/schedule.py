@@ -157,3 +157,17 @@ def simulate(costs: Sequence[Cost], n_slots: int) -> list[Span]:
 def last_end(spans: Sequence[Span]) -> float:
     """When all is done, in seconds."""
     return max((span.end_s for span in spans), default=0.0)
+
+
+def time_left(costs: Sequence[Cost], n_slots: int, n_ended: int, elapsed_s: float) -> float:
+    """How long the trainings still take, in seconds, at the pace so far.
+
+    Args:
+        costs: of all that are trained, in order.
+        n_slots: which they take.
+        n_ended: trainings that are through, at least one.
+        elapsed_s: since the start of the first.
+
+    """
+    ends_s = sorted(span.end_s for span in simulate(costs, n_slots))
+    return elapsed_s * (ends_s[-1] / ends_s[n_ended - 1] - 1)
