@@ -20,15 +20,18 @@ from mnistpipe.analysis.figures import (
     draw_neighbours,
 )
 from mnistpipe.analysis.params import Analyze
+from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import read_split
 from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.figure_files import write_figure
 from mnistpipe.files.sections import read_section
 from mnistpipe.networks.model_files import read_model
+from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.predictions import write_predictions
-from mnistpipe.scoring.probabilities import softmax, sure_from
+from mnistpipe.scoring.probabilities import NEVER, softmax, sure_from
 from mnistpipe.scoring.scores import predict_arrays
-from mnistpipe.training.plan import BEST_STAGE
+from mnistpipe.training.plan import BEST_STAGE, read_training_run
+from mnistpipe.training.recipe import Recipe
 
 MOST_QUERIES = 20  # a figure of a hundred rows would be read by nobody
 
@@ -36,6 +39,7 @@ MOST_QUERIES = 20  # a figure of a hundred rows would be read by nobody
 def main() -> None:
     """Everything follows from the logits and features of a single prediction pass."""
     section = read_section("analyze", Analyze)
+    recipe = read_training_run(BEST_STAGE).recipe
     split = read_split()
     test = split.test
     network = read_model(
@@ -54,8 +58,7 @@ def main() -> None:
     share = same_class_share(neighbours, test.labels)
     queries = pick_queries(test.labels, MOST_QUERIES, section.seed)
     embedded = embed(features, section.perplexity, section.seed)
-    validation_logits, _ = predict_arrays(network, split.validation.images)
-    sure = sure_from(softmax(validation_logits), split.validation.labels)
+    sure = fix_threshold(network, split, recipe)
 
     write_examined(EXAMINED_FILE, Examined(test.labels, logits, features, embedded))
     write_predictions(
@@ -85,3 +88,14 @@ def main() -> None:
             "classes": {f"class-{name}": score for name, score in zip(names, scores, strict=True)},
         },
     )
+
+
+def fix_threshold(network: Classifier, split: Split, recipe: Recipe) -> float:
+    """From which probability on an answer is called sure.
+
+    Never, if the validation images were trained on: of those it is surer than of others.
+    """
+    if recipe.validation_too:
+        return NEVER
+    logits, _ = predict_arrays(network, split.validation.images)
+    return sure_from(softmax(logits), split.validation.labels)

@@ -176,7 +176,7 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
                 "learning-curve",
             ],
         ),
-        ("analyze", ["analyze"]),
+        ("analyze", ["analyze", BEST_STAGE]),
         (
             "robustness",
             ["robustness", "partial-data.fractions", "partial-data.other_steps.fractions"],

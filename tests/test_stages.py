@@ -27,13 +27,16 @@ from mnistpipe.files.artifacts import write_json
 from mnistpipe.files.slots import N_SLOTS, Turn, count_notes
 from mnistpipe.learning_curve.points import series_name
 from mnistpipe.networks.model_files import ModelCard, read_model, write_model
-from mnistpipe.networks.models import NETWORKS, ConvNet
+from mnistpipe.networks.models import NETWORKS, ConvNet, Net
 from mnistpipe.robustness.params import Perturbation
 from mnistpipe.robustness.perturb import perturb
+from mnistpipe.scoring.probabilities import NEVER
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
+from mnistpipe.study import load_params
 from mnistpipe.training.checkpoints import CHECKPOINTS
 from mnistpipe.training.plan import BEST_STAGE, PAIRS, TRAIN_STAGES
 from stages.__main__ import STOPPED
+from stages.analyze import fix_threshold
 from tests.conftest import PARAMS_FILE, TEN
 from tests.forks import ENVIRONMENT, Ended, Forks, end, start, wait_until
 
@@ -601,6 +604,22 @@ def test_another_network_than_the_best_is_not_analysed(
     ended = forks.run(folder, "analyze")
     assert_one_sentence(ended, f"models/{BEST_STAGE}.safetensors holds a convnet", "a net trained")
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize(("validation_too", "threshold"), [(False, 0.0), (True, NEVER)])
+def test_images_that_were_trained_on_make_no_answer_sure(
+    small: Split, *, validation_too: bool, threshold: float
+) -> None:
+    """Here the network is right about each of them."""
+    images = small.validation.images
+    right = Labelled(images, np.zeros(len(images), dtype=np.int64))
+    network = Net().eval()
+    with torch.no_grad():
+        network.fc2.bias[0] = 100.0
+    recipe = load_params(PARAMS_FILE).train_net_augmented.model_copy(
+        update={"validation_too": validation_too}
+    )
+    assert fix_threshold(network, replace(small, validation=right), recipe) == threshold
 
 
 def write_networks(folder: Path, dataset: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from mnistpipe.networks.models import Net
 from mnistpipe.page.payload import pack_images, pack_network, pick_images
 from mnistpipe.page.provenance import Origin
 from mnistpipe.page.widgets import Widget, figure, read_asset, render
-from mnistpipe.scoring.probabilities import SURE
+from mnistpipe.scoring.probabilities import NEVER, SURE
 from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD
 
 _PARTS = ("net", "prepare", "images", "paint", "map", "draw", "explore")
@@ -76,8 +76,9 @@ def explore_widgets(
     caption = (
         f"An answer is called sure from a probability of {sure_from:.0%} on: of the validation "
         f"images for which it was that high, at least {share} are right."
-        if sure_from < 1
-        else "No answer is called sure: the network has too many of the validation images wrong."
+        if sure_from < NEVER
+        else "No answer is called sure: the network has too many of the validation images wrong, "
+        "or was trained on them."
     )
     return [figure("draw", render("draw.html.j2"), caption, origins), the_map]
 

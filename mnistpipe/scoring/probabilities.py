@@ -6,6 +6,7 @@ from numpy import ndarray
 from scipy import special
 
 SURE = 0.998  # share of the sure answers that should be right
+NEVER = 1.0  # the threshold where no answer is called sure
 
 
 def softmax(logits: Float[ndarray, "n c"]) -> Float[ndarray, "n c"]:
@@ -19,11 +20,11 @@ def sure_from(
 ) -> float:
     """The least probability, in hundredths, from which on this share of the answers is right.
 
-    It is fixed on the validation set. It is 1.0 if no answers are so good: then none is sure.
+    It is fixed on the validation set, and `NEVER` if no answers there are so good.
     """
     highest, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     for hundredths in range(100):
         chosen = right[highest >= hundredths / 100]
         if chosen.size > 0 and chosen.mean() >= share:
             return hundredths / 100
-    return 1.0
+    return NEVER
