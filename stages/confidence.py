@@ -41,7 +41,7 @@ from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.scores import predict
 from mnistpipe.training.engine import keep_freed_memory
-from mnistpipe.training.plan import BEST_STAGE, SWEEP, PartialData, read_training_run
+from mnistpipe.training.plan import BEST_STAGE, SWEEP, PartialData, TrainingRun, read_training_run
 from mnistpipe.training.trained import name_networks, read_networks
 
 PLOTS = Path("plots/confidence")
@@ -71,8 +71,9 @@ class Judged:
 def main() -> None:
     """Each network is the one that its stage has saved, and judges what it was not trained on."""
     section = read_section("confidence", Confidence)
+    runs = _read_runs()
     split = read_split()
-    judged = _judge_all(split)
+    judged = _judge_all(split, runs)
     test = judged["test"]
     answers = {stage: read_answers(own, split.test.labels) for stage, own in test.logits.items()}
     best = answers[BEST_STAGE]
@@ -94,11 +95,17 @@ def main() -> None:
     )
 
 
-def _judge_all(split: Split) -> dict[str, Judged]:
-    """The test, validation and training images, by every network of the study."""
+def _read_runs() -> dict[str, TrainingRun]:
+    """What each network of the study was trained on, and how."""
     sweep = read_section(SWEEP, PartialData)
     names = name_networks([*sweep.stages.values(), *sweep.steps_stages.values()])
-    unseen = {stage: held_out(split, read_training_run(stage)) for stage in names}
+    return {stage: read_training_run(stage) for stage in names}
+
+
+def _judge_all(split: Split, runs: Mapping[str, TrainingRun]) -> dict[str, Judged]:
+    """The test, validation and training images, by every network of the study."""
+    unseen = {stage: held_out(split, run) for stage, run in runs.items()}
+    names = {stage: run.recipe.network for stage, run in runs.items()}
     networks = read_networks(names, split, "confidence")
     keep_freed_memory()
     sets = {"test": split.test, "validation": split.validation, "train": split.train}

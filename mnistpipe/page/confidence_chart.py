@@ -19,12 +19,13 @@ def confidence_chart(reliability: pd.DataFrame, risks: pd.DataFrame) -> Chart:
 
     """
     right = [
-        f"{percent(row.accuracy, 0)} of {thousands(row.answers)} at {percent(row.confidence, 0)}"
-        for row in reliability.itertuples()
+        f"{percent(row['accuracy'], 0)} of {thousands(row['answers'])} "
+        f"at {percent(row['confidence'], 0)}"
+        for row in reliability.to_dict("records")
     ]
     wrong = [
-        f"{percent(row.risk)} of {percent(row.coverage, 0)}"
-        for row in at_coverages(risks).itertuples()
+        f"{percent(row['risk'])} of {percent(row['coverage'], 0)}"
+        for row in at_coverages(risks).to_dict("records")
     ]
     alt = (
         f"Right answers by confidence: {listed(right)}. "
