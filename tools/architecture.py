@@ -3,6 +3,7 @@
 The rows are the layers to which pyproject.toml holds the imports; the arrows are read off the code.
 """
 
+import argparse
 import io
 import json
 import textwrap
@@ -34,6 +35,7 @@ Arrows = dict[str, list[str]]
 
 def main() -> None:
     """Write the picture."""
+    argparse.ArgumentParser(description="Draw the library's imports.").parse_args()
     modules, arrows = read_imports()
     figure = draw(read_layers(), modules, without_detours(arrows))
     buffer = io.BytesIO()

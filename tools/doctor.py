@@ -4,6 +4,7 @@ Everything that is wrong is said at once. Nothing is imported but the standard l
 runs before the set-up.
 """
 
+import argparse
 import importlib.util
 import os
 import platform
@@ -24,6 +25,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 
 def main() -> None:
     """Exits with 1 if something has to be mended."""
+    argparse.ArgumentParser(description="Check machine and checkout.").parse_args()
     notes = [*settle(), *find_notes()]
     problems = [*find_problems(), *([] if is_installed() else find_obstacles())]
     tell(notes, problems)

@@ -4,6 +4,7 @@
 parameters that differ and the validation accuracies that do: experiments are chosen by these.
 """
 
+import argparse
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ PARAMETER = re.compile(r"[^/]+\.[^/]+")
 
 def main() -> None:
     """Print it, in blocks where it is wider than the terminal."""
+    argparse.ArgumentParser(description="Print DVC's experiments.").parse_args()
     print(show(dvc.api.exp_show(), shutil.get_terminal_size().columns))
 
 

@@ -4,6 +4,7 @@ DVC's own page loads Vega from the network and stays blank without it. The page 
 each machine, from the scripts that vl-convert brings along, and set in .dvc/config.local.
 """
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ TEMPLATE = """<!DOCTYPE html>
 
 def main() -> None:
     """Write the page and tell DVC about it, on this machine alone."""
+    argparse.ArgumentParser(description="Write the page of dvc plots show.").parse_args()
     bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # the stub is wrong
     if "</script" in bundle:
         raise ValueError("the bundle of scripts cannot stand inside a page")

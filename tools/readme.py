@@ -5,6 +5,7 @@ docs/page.md says how large the parts of report.html are. After the
 tuned study, its summary is kept for the table's column, and README.md is left as it is.
 """
 
+import argparse
 import re
 from pathlib import Path
 
@@ -28,6 +29,7 @@ REPORT_PAGE, PAGE = Path("report.html"), Path("docs/page.md")
 
 def main() -> None:
     """Rewrite what lies between the two marks, and nothing else."""
+    argparse.ArgumentParser(description="Bring README.md up to date.").parse_args()
     summary = read_json(SUMMARY)
     tuned = load_params() == load_params(TUNED_SUMMARY.with_name("params.yaml"))
     if summary["data"]["dataset"] != MNIST:

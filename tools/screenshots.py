@@ -3,6 +3,7 @@
 Where Chromium is not installed, they stay as they are.
 """
 
+import argparse
 import io
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ COLOURS = 128  # of a picture, which takes a third of the room so
 
 def main() -> None:
     """The first screen, and the map with an image under the pointer."""
+    argparse.ArgumentParser(description="Take the README's pictures of report.html.").parse_args()
     program = find_program()
     if program is None:
         print(

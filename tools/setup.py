@@ -4,6 +4,7 @@ python -m tools.setup, by a Python outside of it, or --check, by its own, which 
 whether there is something to do. Nothing is imported but the standard library.
 """
 
+import argparse
 import ast
 import configparser
 import hashlib
@@ -33,8 +34,11 @@ HOOK += "__import__('mnistpipe.files.environment').files.environment.settle_dvc(
 
 def main() -> None:
     """Exits with a sentence where it cannot be done."""
+    parser = argparse.ArgumentParser(description="Make .venv, or make it anew.")
+    parser.add_argument("--check", action="store_true", help="end with 1 if it is not right")
+    arguments = parser.parse_args()
     settle()
-    if "--check" in sys.argv:
+    if arguments.check:
         sys.exit(0 if VENV.is_symlink() or _read_stamp() == wanted_stamp() else 1)
     if VENV.is_symlink():
         sys.exit(f"ERROR: .venv is a link to {VENV.readlink()}, where no Python runs; remove it.")

@@ -3,6 +3,7 @@
 Where there is no display, it says where the page is.
 """
 
+import argparse
 import os
 import sys
 import webbrowser
@@ -12,10 +13,11 @@ from mnistpipe.files.errors import UserError
 
 
 def main() -> None:
-    """The page is the command line's one word."""
-    (name,) = sys.argv[1:]
-    page = Path(name)
-    if not page.exists():
+    """Where it is not there, the sentence says how it is made."""
+    parser = argparse.ArgumentParser(description="Open a page that has been written.")
+    parser.add_argument("page", type=Path, help="such as report.html")
+    page = parser.parse_args().page
+    if not page.is_file():
         raise UserError(f"{page} is not there yet; run: make repro")
     address = page.resolve().as_uri()
     if not (has_display() and webbrowser.open(address)):
