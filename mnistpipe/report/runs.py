@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnistpipe.report.summary import Metrics
+from mnistpipe.report.summary import Metrics, of_sweep
 from mnistpipe.report.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH
 from mnistpipe.scoring.significance import (
     CountDifference,
@@ -162,7 +162,7 @@ def read_test_scores(summary: Metrics) -> dict[str, Score]:
 def engines(summary: Metrics) -> dict[str, list[str]]:
     """The stages that were trained in each precision, by each version of PyTorch."""
     stages: dict[str, list[str]] = {}
-    for stage, run in (_runs(summary) | _sweep(summary, STEPS_SWEEP)).items():
+    for stage, run in (_runs(summary) | of_sweep(summary, STEPS_SWEEP)).items():
         engine = f"{run['precision']} by PyTorch {run['pytorch']}"
         stages.setdefault(engine, []).append(stage)
     return stages
@@ -208,8 +208,4 @@ def _beside_the_write_up(stage: str, run: Metrics, *, comparable: bool) -> Run:
 def _runs(summary: Metrics) -> dict[str, Metrics]:
     """Each run's part of the summary, by its stage's name."""
     runs = {name: part for name, part in summary.items() if name.startswith("train-")}
-    return runs | _sweep(summary, SWEEP)
-
-
-def _sweep(summary: Metrics, sweep: str) -> dict[str, Metrics]:
-    return {f"{sweep}@{name}": run for name, run in summary[sweep].items()}
+    return runs | of_sweep(summary, SWEEP)

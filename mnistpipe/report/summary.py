@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mnistpipe.data.catalogue import CATALOGUE
 from mnistpipe.training.plan import STEPS_SWEEP, SWEEP, TRAIN_STAGES
 
 Metrics = Mapping[str, Any]
-MNIST = "MNIST"  # the only data set whose numbers compare with the write-up's
+MNIST = CATALOGUE["mnist"].title  # the only data set whose numbers compare with the write-up's
 # What the summary takes of each run's metrics.
 ROBUSTNESS_KEYS = ("accuracy", "augmentation")
 CONFIDENCE_KEYS = ("bins", "calibration", "disputed")
@@ -48,10 +49,8 @@ def summarise(
     return {
         "data": dict(sizes),
         **{stage: _select(run) for stage, run in runs.items()},
-        "partial-data": {
-            name: _select(run) for name, run in curve["points"].items() if name != "full"
-        },
-        "partial-data-steps": {name: _select(run) for name, run in curve["other_steps"].items()},
+        SWEEP: {name: _select(run) for name, run in curve["points"].items() if name != "full"},
+        STEPS_SWEEP: {name: _select(run) for name, run in curve["other_steps"].items()},
         "learning-curve": {key: curve[key] for key in CURVE_KEYS},
         **({"dense-curve": dict(dense)} if dense["points"] else {}),
         "analyze": {key: analysis[key] for key in ANALYSIS_KEYS},
@@ -62,15 +61,16 @@ def summarise(
 
 def accuracies(summary: Metrics) -> dict[str, dict[str, float]]:
     """By stage, what one looks at first: its network's accuracies, a row in DVC's tables."""
-    runs = {stage: summary[stage] for stage in TRAIN_STAGES} | {
-        f"{sweep}@{name}": run
-        for sweep in (SWEEP, STEPS_SWEEP)
-        for name, run in summary[sweep].items()
-    }
+    runs = {stage: summary[stage] for stage in TRAIN_STAGES}
     return {
         stage: {part: run[part]["accuracy"] for part in ("validation", "test") if part in run}
-        for stage, run in runs.items()
+        for stage, run in (runs | of_sweep(summary, SWEEP) | of_sweep(summary, STEPS_SWEEP)).items()
     }
+
+
+def of_sweep(summary: Metrics, sweep: str) -> dict[str, Metrics]:
+    """The runs of a sweep by their stages' names."""
+    return {f"{sweep}@{name}": run for name, run in summary[sweep].items()}
 
 
 def _select(run: Metrics) -> dict[str, Any]:
