@@ -24,6 +24,9 @@ __all__ = ["Answer", "ImageClassifier", "UserError", "load"]  # the package's pu
 
 PRETRAINED = Path(__file__).with_name("pretrained") / "net.safetensors"
 ImageLike: TypeAlias = str | Path | Image.Image | ndarray
+_WANTED = (
+    "a NumPy array (h, w) or (n, h, w) of uint8 grey levels 0..255 or floating point pixels 0..1"
+)
 
 
 class Settings(BaseModel):
@@ -183,11 +186,6 @@ def _grey_levels(images: ImageLike | Sequence[ImageLike]) -> Iterable[UInt8[ndar
         raise UserError(
             f"An image should be a path, a PIL image or {_WANTED}, not {_kind(images)}."
         )
-
-
-_WANTED = (
-    "a NumPy array (h, w) or (n, h, w) of uint8 grey levels 0..255 or floating point pixels 0..1"
-)
 
 
 def _kind(images: Any) -> str:  # noqa: ANN401 (whatever the user has)

@@ -75,11 +75,8 @@ def as_text(name: str, answer: Answer) -> str:
         f"{label} ({answer.probabilities[label]:.1%})"
         for label in (answer.label, answer.runner_up or "")
     )
-    return (
-        f"{name}: {first}, then {second}"
-        if answer.sure
-        else (f"{name}: not sure, {first} or {second}")
-    )
+    said = f"{first}, then {second}" if answer.sure else f"not sure, {first} or {second}"
+    return f"{name}: {said}"
 
 
 def as_json(name: str, answer: Answer) -> str:
