@@ -101,7 +101,7 @@ def _find_parts(folder: Path) -> dict[str, Path]:
         )
     if len(found["validation"]) > 1:
         raise UserError(f"data.folder: {folder} holds both val/ and validation/; remove one.")
-    return {part: place for part, (place, *_) in ((p, f) for p, f in found.items() if f)}
+    return {part: places[0] for part, places in found.items() if places}
 
 
 def _name_classes(train: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mnistpipe.files.errors import UserError
-from mnistpipe.images.rules import main_parts, without_rules
+from mnistpipe.images.rules import AROUND, main_parts, without_rules
 
 LONGEST = 480  # pixels of a side that are looked at; a photograph has more than are needed
 FAINTEST = 20  # grey levels by which ink differs from paper at least ...
@@ -19,8 +19,6 @@ SOFT = 0.1  # share of all contrast that lies between neighbouring pixels at a s
 SMALLEST_PAGE = 0.1  # share of the picture that a sheet of paper in it takes at least
 RECTANGULAR = 0.82  # share of the rectangle around it that it takes, seen at an angle
 DRAWN = (0.001, 0.25)  # share of it that a digit takes
-
-_AROUND = np.ones((3, 3), dtype=bool)  # a pixel and its neighbours, the diagonal ones, too
 
 
 class EmptyImageError(UserError):
@@ -127,7 +125,7 @@ def _page(levels: Float32[ndarray, "h w"]) -> UInt8[ndarray, "a b"] | None:
     )
     if not is_page:
         return None
-    sheet = ndimage.binary_erosion(sheet, _AROUND, iterations=3)
+    sheet = ndimage.binary_erosion(sheet, AROUND, iterations=3)
     page = np.where(sheet, levels, np.median(levels[sheet]))[box]
     return page.astype(np.uint8)
 

@@ -11,7 +11,7 @@ FAINTER = 0.8  # share of it up to which a line is taken for a rule, whatever it
 # Of the digit's size: a part that is larger than the first and nearer than the second belongs to
 # it, and so does one that is larger than the third and within its box.
 LARGE, NEAR, SMALL = 0.25, 0.25, 0.12
-_AROUND = np.ones((3, 3), dtype=bool)  # a pixel and its neighbours, the diagonal ones, too
+AROUND = np.ones((3, 3), dtype=bool)  # a pixel and its neighbours, the diagonal ones, too
 
 
 def without_rules(contrast: Float32[ndarray, "h w"], lightest: float) -> Bool[ndarray, "h w"]:
@@ -73,7 +73,7 @@ def _lines(ink: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
     runs = ndimage.maximum_filter1d(ink, 3, axis=0)
     runs = ndimage.minimum_filter1d(runs, max(3, width // 7), axis=1)
     runs = ndimage.maximum_filter1d(runs, max(3, width // 7), axis=1)
-    parts, _ = ndimage.label(runs, _AROUND)
+    parts, _ = ndimage.label(runs, AROUND)
     long = [
         columns.stop - columns.start > SPAN * width and rows.stop - rows.start < 0.1 * width
         for rows, columns in ndimage.find_objects(parts)
@@ -91,7 +91,7 @@ def main_parts(ink: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
     if not ink.any():
         return ink
     gap = max(3, max(ink.shape) // 64) | 1  # in a pen's or a pixel's broken stroke
-    parts, n_parts = ndimage.label(ndimage.maximum_filter(ink, gap), _AROUND)
+    parts, n_parts = ndimage.label(ndimage.maximum_filter(ink, gap), AROUND)
     if n_parts == 1:
         return ink
     parts *= ink
