@@ -13,8 +13,13 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mnistpipe.files.errors import UserError
-from mnistpipe.images import prepare
-from mnistpipe.images.prepare import SIDE, TITLE_ENDS, EmptyImageError, Preparation
+from mnistpipe.images.prepare import (
+    PREPARATIONS,
+    SIDE,
+    TITLE_ENDS,
+    EmptyImageError,
+    Preparation,
+)
 from mnistpipe.images.read import grey_levels, read_image
 from mnistpipe.networks.model_files import ModelCard, read_any_model
 from mnistpipe.networks.models import Classifier
@@ -110,11 +115,10 @@ class ImageClassifier:
         self, images: ImageLike | Sequence[ImageLike]
     ) -> tuple[UInt8[ndarray, "n 28 28"], Bool[ndarray, " n"]]:
         """What the network gets to see of each image, and whether anything is drawn there."""
-        change = getattr(prepare, self.preparation)
         prepared, drawn = [], []
         for grey in _grey_levels(images):
             try:
-                prepared.append(change(grey))
+                prepared.append(PREPARATIONS[self.preparation](grey))
             except EmptyImageError:
                 prepared.append(np.zeros((SIDE, SIDE), dtype=np.uint8))
             drawn.append(bool(prepared[-1].min() < prepared[-1].max()))

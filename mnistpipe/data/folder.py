@@ -15,8 +15,7 @@ from tqdm import tqdm
 from mnistpipe.data.datasets import Dataset
 from mnistpipe.data.split import SIDE, Labelled, nested_subset
 from mnistpipe.files.errors import UserError
-from mnistpipe.images import prepare as prepare_image
-from mnistpipe.images.prepare import Preparation
+from mnistpipe.images.prepare import PREPARATIONS, TITLE_ENDS, EmptyImageError, Preparation
 from mnistpipe.images.read import read_image
 
 TEST_FRACTION, TEST_SEED = 0.2, 0  # of each class of train/, where there is no test/
@@ -75,9 +74,7 @@ def read_folder(folder: Path, preparation: Preparation, tell: Callable[[str], No
         parts |= _set_tests_aside(places["train"], parts["train"], classes)
         notes.append("without test/, a fifth of each class of train/ is the test set")
     name = folder.resolve().name
-    return Dataset(
-        f"{name} {prepare_image.TITLE_ENDS[preparation]}", classes, **parts, notes=tuple(notes)
-    )
+    return Dataset(f"{name} {TITLE_ENDS[preparation]}", classes, **parts, notes=tuple(notes))
 
 
 def check_folder(folder: Path) -> None:
@@ -192,11 +189,10 @@ def _read_some(
 ) -> tuple[UInt8[ndarray, "n 28 28"], dict[int, str]]:
     images = np.zeros((len(paths), SIDE, SIDE), dtype=np.uint8)
     errors: dict[int, str] = {}
-    prepare = {"resize": prepare_image.resize, "mnist": prepare_image.mnist}[preparation]
     for place, path in enumerate(paths):
         try:
-            images[place] = prepare(read_image(path))
-        except prepare_image.EmptyImageError as error:
+            images[place] = PREPARATIONS[preparation](read_image(path))
+        except EmptyImageError as error:
             errors[place] = f"{path} {error}"
         except UserError as error:
             errors[place] = str(error)

@@ -1,5 +1,6 @@
 """Makes pictures of a digit, of any size and kind, like the images that the networks know."""
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -21,7 +22,16 @@ TITLE_ENDS: dict[Preparation, str] = {
     "resize": "(own images)",
 }
 
-__all__ = ["BOX", "SIDE", "TITLE_ENDS", "EmptyImageError", "Preparation", "mnist", "resize"]
+__all__ = [
+    "BOX",
+    "PREPARATIONS",
+    "SIDE",
+    "TITLE_ENDS",
+    "EmptyImageError",
+    "Preparation",
+    "mnist",
+    "resize",
+]
 
 
 def resize(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "28 28"]:
@@ -74,3 +84,9 @@ def _centred(ink: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "28 28"]:
     top, left = corner
     canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return canvas
+
+
+PREPARATIONS: dict[Preparation, Callable[[UInt8[ndarray, "h w"]], UInt8[ndarray, "28 28"]]] = {
+    "mnist": mnist,
+    "resize": resize,
+}
