@@ -78,6 +78,13 @@ def test_an_idea_that_is_no_recipe_is_named(
     assert str(caught.value).startswith("ideas.yaml: ideas.as-it-is does not change params.yaml's")
 
 
+def test_a_seed_that_stands_twice_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ideas.yaml"
+    path.write_text(IDEAS.replace("[1, 2, 3]", "[1, 1]"), encoding="utf-8")
+    with pytest.raises(UserError, match="seeds should name each seed once"):
+        read_sections(ideas.Ideas, path)
+
+
 def test_the_ideas_that_were_tried_are_still_recipes() -> None:
     wanted = read_sections(ideas.Ideas, ROOT / "recipes" / "tuned" / "ideas.yaml")
     recipe = read_training_run(wanted.stage, ROOT / wanted.recipe).recipe

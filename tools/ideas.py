@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from scipy.stats import ttest_rel
 
 from mnistpipe.data.split_file import read_split
@@ -43,6 +43,11 @@ class Ideas(Section):
     seeds: Seeds
     ideas: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> "Ideas":
+        check_distinct(self.seeds)
+        return self
+
 
 def main() -> None:
     """Try them, then write a row for each trial, and print a line for each idea."""
@@ -51,7 +56,6 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="CSV file for all trials")
     arguments = parser.parse_args()
     wanted = read_sections(Ideas, arguments.file)
-    check_distinct(wanted.seeds)
     base = read_training_run(wanted.stage, Path(wanted.recipe)).recipe
     recipes = {}
     for name, fields in wanted.ideas.items():
