@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -187,13 +187,11 @@ def _grey_levels(images: ImageLike | Sequence[ImageLike]) -> Iterable[UInt8[ndar
         for image in images:
             yield from _grey_levels(image)
     else:
+        kind = type(images)
         raise UserError(
-            f"An image should be a path, a PIL image or {_WANTED}, not {_kind(images)}."
+            f"An image should be a path, a PIL image or {_WANTED}, "
+            f"not {kind.__module__}.{kind.__qualname__}."
         )
-
-
-def _kind(images: Any) -> str:  # noqa: ANN401 (whatever the user has)
-    return f"{type(images).__module__}.{type(images).__qualname__}"
 
 
 def _levels_of_array(array: ndarray) -> UInt8[ndarray, "n h w"]:
