@@ -22,7 +22,6 @@ from mnistpipe.report.runs import (
     find_spike,
     gather_committees,
     gather_runs,
-    read_score,
     read_test_scores,
 )
 from mnistpipe.report.summary import MNIST, Metrics
@@ -77,21 +76,16 @@ def render_report(
     )
 
 
-def render_results(
-    summary: Metrics, tuned: Metrics | None = None, best: Metrics | None = None
-) -> str:
+def render_results(summary: Metrics, tuned: Metrics | None = None) -> str:
     """The table of results: test accuracy and loss of each run, the write-up's beside ours.
 
     On another data set than MNIST there is nothing to compare with, and ours stand alone. On MNIST
-    `tuned`, the summary of another recipe, adds its accuracies, and `best`, the metrics of a run
-    with several seeds, a sentence about it.
+    `tuned`, the summary of another recipe, adds its accuracies.
     """
-    return _render("results.md.j2", **_results(summary, tuned, best)).removesuffix("\n")
+    return _render("results.md.j2", **_results(summary, tuned)).removesuffix("\n")
 
 
-def _results(
-    summary: Metrics, tuned: Metrics | None = None, best: Metrics | None = None
-) -> dict[str, Any]:
+def _results(summary: Metrics, tuned: Metrics | None = None) -> dict[str, Any]:
     """What stands in results.md.j2, and the runs once more for the report."""
     runs = gather_runs(summary, comparable=_comparable(summary))
     scores = read_test_scores(tuned) if tuned else {}
@@ -102,14 +96,6 @@ def _results(
         "several_seeds": any(run.n_seeds > 1 for run in runs),
         "one_seed": any(run.n_seeds == 1 for run in runs),
         "tuned": {run.stage: scores.get(run.stage) for run in runs} if tuned else None,
-        "best_run": {
-            "examples": best["examples"],
-            "n_seeds": len(best["test"]["by_seed"]),
-            "one": read_score(best["test"]),
-            "together": read_score(best["committee"]["test"]),
-        }
-        if best
-        else None,
     }
 
 

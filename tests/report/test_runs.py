@@ -57,18 +57,6 @@ def test_another_recipes_accuracies_stand_beside_ours() -> None:
     assert row_of(table, "1/2 of the data")[7] == "n/a"
 
 
-def test_a_sentence_tells_of_the_best_network_and_of_the_vote_of_its_seeds() -> None:
-    best = {
-        "examples": 60_000,
-        "test": score_of_seeds(30, 40),
-        "committee": {"test": {"accuracy": 0.9972, "loss": 0.02, "errors": 28, "count": 10_000}},
-    }
-    first, table = render_results(summary_of(MNIST), None, best).split("\n\n")[:2]
-    assert "trained on all 60,000 images with 2 seeds" in first
-    assert "**99.65%** ± 0.07, and **99.72%** by the vote of the\n2 networks" in first
-    assert table.startswith("| the write-up's run |")
-
-
 def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
     table = render_results(summary_of(MNIST))
     assert row_of(table, "`train-convnet`") == [
