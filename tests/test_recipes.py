@@ -14,17 +14,8 @@ from tools.bench import MNIST_TRAINING_IMAGES
 RECIPES = sorted((ROOT / "recipes").glob("*/params.yaml"))
 
 
-def test_there_are_four_recipes() -> None:
-    assert [path.parent.name for path in RECIPES] == ["best", "curve", "smoke", "tuned"]
-
-
-def test_the_best_network_is_the_tuned_one_on_all_images_with_five_seeds() -> None:
-    best, tuned = (load_params(ROOT / f"recipes/{name}/params.yaml") for name in ("best", "tuned"))
-    section = best.own.runs["best"]
-    differ = {"validation_too": True, "seeds": section.seeds}
-    assert section == tuned.train_net_augmented.model_copy(update=differ)
-    assert section.seeds == (1, 2, 3, 4, 5)
-    assert best.model_copy(update={"own": tuned.own}) == tuned
+def test_there_are_three_recipes() -> None:
+    assert [path.parent.name for path in RECIPES] == ["curve", "smoke", "tuned"]
 
 
 def test_the_recipe_of_the_curve_is_another_one_with_sizes() -> None:
@@ -44,7 +35,7 @@ def test_the_recipe_of_the_curve_is_another_one_with_sizes() -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
 def test_a_recipe_is_a_whole_study_with_the_same_stages_data_and_questions(path: Path) -> None:
     study, recipe = load_params(PARAMS_FILE), load_params(path)
-    assert set(recipe.train_stages) == {*study.train_stages, *recipe.own.stages.values()}
+    assert recipe.train_stages == study.train_stages
     assert recipe.partial_data.fractions == study.partial_data.fractions
     for same in ("prepare_split", "analyze", "robustness", "confidence"):
         assert getattr(recipe, same) == getattr(study, same)
@@ -55,7 +46,7 @@ def test_a_recipe_is_a_whole_study_with_the_same_stages_data_and_questions(path:
 
 def test_the_tuned_study_is_about_mnist_and_the_smoke_test_is_not() -> None:
     datasets = {path.parent.name: load_params(path).data.dataset for path in RECIPES}
-    assert datasets == {"best": "mnist", "curve": "mnist", "smoke": "digits", "tuned": "mnist"}
+    assert datasets == {"curve": "mnist", "smoke": "digits", "tuned": "mnist"}
 
 
 def test_the_tuned_study_passes_over_less_than_half_of_the_write_ups_images() -> None:
