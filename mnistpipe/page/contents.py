@@ -23,6 +23,7 @@ from mnistpipe.page.vega import Chart
 from mnistpipe.page.widgets import Widget, figure, render
 from mnistpipe.report.confidence import disputed_images
 from mnistpipe.report.curve import learning_curve
+from mnistpipe.report.names import network_name
 from mnistpipe.report.runs import Run, gather_runs
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.training.plan import BEST_STAGE, TRAIN_STAGES
@@ -106,8 +107,6 @@ def _about_data(results: Results) -> list[Widget]:
 
 def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widget]:
     curve = learning_curve(results.summary, comparable=comparable)
-    names = {run.stage: run.name for run in runs}
-    losses = {stage: table for stage, table in results.losses.items() if stage in names}
     theirs = " Hollow diamonds: the write-up&#x2019;s." if comparable else ""
     beside = " Better, and within noise: beside the write-up." if comparable else ""
     return [
@@ -129,7 +128,9 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
         ),
         figure(
             "robustness",
-            _picture(robustness_chart(results.robustness, {s: names[s] for s in TRAIN_STAGES})),
+            _picture(
+                robustness_chart(results.robustness, {s: network_name(s) for s in TRAIN_STAGES})
+            ),
             "In colour, the networks on all of the training images; in grey, the others.",
             results.made("plots/robustness.csv"),
             "beside",
@@ -138,14 +139,14 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
             "losses",
             _picture(
                 loss_chart(
-                    {names[stage]: table for stage, table in losses.items()},
+                    {run.name: results.losses[run.stage] for run in runs},
                     {run.name: run.settled for run in runs},
                 )
             ),
             "Mean loss per image against the epoch, logarithmic, on the same axes. Solid: "
             "validation images; the dot is where the run has settled. Dashed: training images, "
             "with dropout and views.",
-            results.made(*(f"plots/loss/{stage}.csv" for stage in losses)),
+            results.made(*(f"plots/loss/{run.stage}.csv" for run in runs)),
             "multiples",
         ),
     ]
@@ -156,7 +157,7 @@ def _about_confidence(results: Results) -> list[Widget]:
     calibration = figure(
         "calibration",
         _picture(confidence_chart(results.reliability, results.risks)),
-        f"<code>{BEST_STAGE}</code> on the test images, with 95 % intervals. First, right answers "
+        f"{network_name(BEST_STAGE)} on the test images, with 95 % intervals. First, right answers "
         "by confidence: on the dashed line a network is as sure as it is right. Second, the share "
         "of wrong answers among the most confident ones.",
         results.made("plots/confidence/reliability.csv", "plots/confidence/risk-coverage.csv"),

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from mnistpipe.report.names import network_name
+
 _SMALLEST_P = 0.0001  # smaller ones are not told apart in a sentence
 
 
@@ -75,5 +77,6 @@ FILTERS = {
         listed,
         in_cell,
         one_line,
+        network_name,
     )
 }

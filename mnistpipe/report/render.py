@@ -26,6 +26,7 @@ from mnistpipe.report.runs import (
 )
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.scoring.significance import LEVEL, Difference
+from mnistpipe.training.plan import STEPS_SWEEP
 
 _TEMPLATES = Path(__file__).parent
 
@@ -63,6 +64,7 @@ def render_report(
         classes=[each["name"] for each in analysis["classes"]],
         analysis=analysis,
         drawn=drawn,
+        others=[f"{STEPS_SWEEP}@{name}" for name in summary[STEPS_SWEEP]],
         engines=engines(summary),
         answers=answers,
         committees=gather_committees(summary, votes),

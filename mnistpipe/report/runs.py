@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mnistpipe.report.names import network_name
 from mnistpipe.report.summary import Metrics, of_sweep
 from mnistpipe.report.writeup import REPORTED, REPORTED_CONVERGENCE, REPORTED_SPIKE_EPOCH
 from mnistpipe.scoring.significance import (
@@ -47,7 +48,6 @@ class Run:
 
     Attributes:
         stage: its name in dvc.yaml.
-        name: what the write-up calls the run, if it has it, else the stage.
         examples: number of training images.
         test: its score on the test images.
         interval: Wilson's 95 % interval of that accuracy, as shares.
@@ -64,7 +64,6 @@ class Run:
     """
 
     stage: str
-    name: str
     examples: int
     test: Score
     interval: tuple[float, float]
@@ -77,6 +76,11 @@ class Run:
     accuracy_gain: float | None = None
     loss_gain: float | None = None
     difference: CountDifference | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its network."""
+        return network_name(self.stage)
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,6 @@ def _beside_the_write_up(stage: str, run: Metrics, *, comparable: bool) -> Run:
         }
     return Run(
         stage=stage,
-        name=reported.run if reported else stage,
         examples=run["examples"],
         test=test,
         interval=wilson_interval(test.count - test.errors, test.count),

@@ -11,7 +11,6 @@ class Reported:
     """One row of the write-up's results.
 
     Attributes:
-        run: what it calls the run.
         correct: of its 10,000 test images.
         loss: mean test loss per image.
         train_correct: of its 51,000 training images, though it divides by 60,000.
@@ -19,7 +18,6 @@ class Reported:
 
     """
 
-    run: str
     correct: int
     loss: float
     train_correct: int
@@ -48,14 +46,14 @@ class Reported:
 
 # By the name of our stage. The rows stand in the order of the write-up's sections 5 to 7.
 REPORTED = {
-    "train-convnet": Reported("ConvNet", 9766, 0.0793, 49970, 0.0607),
-    "train-augmented": Reported("ConvNet + blur", 9770, 0.0804, 49930, 0.0608),
-    "train-net": Reported("Net", 9826, 0.0570, 50180, 0.0454),
-    "train-net-augmented": Reported("Net + blur + rotation", 9893, 0.0340, 50410, 0.0322),
-    "partial-data@half": Reported("1/2 of the data", 9674, 0.1050, 49148, 0.1006),
-    "partial-data@quarter": Reported("1/4 of the data", 9560, 0.1426, 48610, 0.1351),
-    "partial-data@eighth": Reported("1/8 of the data", 8902, 0.4559, 45020, 0.4020),
-    "partial-data@sixteenth": Reported("1/16 of the data", 6586, 1.1196, 33276, 0.9592),
+    "train-convnet": Reported(9766, 0.0793, 49970, 0.0607),
+    "train-augmented": Reported(9770, 0.0804, 49930, 0.0608),
+    "train-net": Reported(9826, 0.0570, 50180, 0.0454),
+    "train-net-augmented": Reported(9893, 0.0340, 50410, 0.0322),
+    "partial-data@half": Reported(9674, 0.1050, 49148, 0.1006),
+    "partial-data@quarter": Reported(9560, 0.1426, 48610, 0.1351),
+    "partial-data@eighth": Reported(8902, 0.4559, 45020, 0.4020),
+    "partial-data@sixteenth": Reported(6586, 1.1196, 33276, 0.9592),
 }
 # Where it saw the curves of section 5 flatten (ConvNet's at 10; a page on, both at 12), and an
 # upward spike in the one with blur.

@@ -61,7 +61,7 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
     torch.manual_seed(0)
     return Results(
         summary=summary,
-        losses=dict.fromkeys([*TRAIN_STAGES, "partial-data@half"], loss),
+        losses=dict.fromkeys([*TRAIN_STAGES, "partial-data@half", "partial-data@sixteenth"], loss),
         robustness=pd.DataFrame(
             [
                 {"stage": stage, "perturbation": key, "strength": strength, "test_error": 0.1}

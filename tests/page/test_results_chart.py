@@ -8,11 +8,11 @@ from tests.report.example import DIGITS, summary_of
 
 def test_it_says_each_runs_error_its_interval_and_the_write_ups() -> None:
     chart = results_chart(gather_runs(summary_of(MNIST), comparable=True))
-    assert "Net + blur + rotation 0.70% (0.55% to 0.88%, the write-up's 1.07%)" in chart.alt
+    assert "Net + augmentation 0.70% (0.55% to 0.88%, the write-up's 1.07%)" in chart.alt
     wide, narrow = chart.svg
     assert ">2.00%, within noise<" in wide
     assert "within noise" not in narrow
-    assert narrow.count(">1/2 of the data<") == 1
+    assert narrow.count(">Net on 1/2 of the data<") == 1
 
 
 def test_elsewhere_our_numbers_stand_alone() -> None:

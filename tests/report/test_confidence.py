@@ -30,19 +30,19 @@ def dispute(dataset: str) -> str:
 
 def test_a_network_is_called_too_sure_where_the_interval_says_so() -> None:
     calibration = confidence_of(MNIST).split("risk against coverage")[0]
-    verdicts = {stage: row_of(calibration, f"`{stage}`")[3] for stage in VERDICTS}
+    verdicts = {name: row_of(calibration, f"| {name} |")[3] for name in VERDICTS}
     assert verdicts == VERDICTS
 
 
 VERDICTS = {
-    "train-net": "within noise",
-    "train-net-augmented": "too sure",
-    "partial-data@half": "not sure enough",
+    "Net": "within noise",
+    "Net + augmentation": "too sure",
+    "Net on 1/2 of the data": "not sure enough",
 }
 
 
 def test_the_calibration_error_stands_with_its_interval_and_that_of_chance() -> None:
-    row = row_of(confidence_of(MNIST).split("risk against coverage")[0], "`train-net-augmented`")
+    row = row_of(confidence_of(MNIST).split("risk against coverage")[0], "Net + augmentation")
     assert row[1:3] == ["99.30%", "99.65%"]
     assert row[4:] == ["1.23%", "1.01% to 1.45%", "0.42%"]
 
@@ -50,9 +50,9 @@ def test_the_calibration_error_stands_with_its_interval_and_that_of_chance() -> 
 def test_the_error_of_the_most_confident_stands_beside_that_of_all() -> None:
     report = confidence_of(MNIST)
     risks = report.split("risk against coverage")[1]
-    assert row_of(risks, "`partial-data@half`")[1:] == ["3.00%", "3.03%", "0.67%"]
+    assert row_of(risks, "Net on 1/2 of the data")[1:] == ["3.00%", "3.03%", "0.67%"]
     assert (
-        "`train-net-augmented` is 99.65% confident on average and right on 99.30% of the test "
+        "Net + augmentation is 99.65% confident on average and right on 99.30% of the test "
         "images: it is too sure. Of the 9,000 answers of which it is most confident, 7 are wrong, "
         "0.08% (95 % interval 0.04%" in report
     )

@@ -11,12 +11,12 @@ from tests.report.example import NO_SPIKE, report_of, row_of, summary_of
         ("divided by 60,000", ["50,490 of 51,000 = 99.00%"]),
         (
             "Blur treated an image as one row",
-            ["blurred in 1 pass `train-convnet` has 96.00%", "97.50%"],
+            ["blurred in 1 pass ConvNet has 96.00%", "97.50%"],
         ),
         ("1/16 of the batches", ["3,185 distinct images", "97.00%"]),
         ("two differently shuffled passes", ["9,930 of 10,000"]),
         ("mismatched passes", ["98.77% of the nearest neighbours"]),
-        ("summed over batches", ["0.0321 for `train-net`", "0.0321 for the smallest"]),
+        ("summed over batches", ["0.0321 for Net", "0.0321 for the smallest"]),
         (
             "Curves called “test”",
             ["validation 8,910 of 9,000 = 99.00%", "9,900 of 10,000 = 99.00%"],

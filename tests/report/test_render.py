@@ -70,7 +70,7 @@ def test_the_vote_of_several_networks_stands_beside_one_of_them() -> None:
     votes = {"train-net": Difference(14.3333, 5.3333, p_value=0.0216)}
     report = report_of(MNIST, NO_SPIKE, summary, votes=votes)
     section = report.partition("better together?\n")[2].partition("\n## ")[0]
-    assert row_of(section, "`train-net`")[1:] == [
+    assert row_of(section, "| Net |")[1:] == [
         "3",
         "99.64%",
         "99.73%",

@@ -18,8 +18,8 @@ from tests.report.example import (
 def test_each_accuracy_has_its_interval() -> None:
     sure = report_of(MNIST, NO_SPIKE).partition("## How sure is that?")[2]
     table = sure.partition("Two runs are compared")[0]
-    assert row_of(table, "`train-net-augmented`") == [
-        "`train-net-augmented`",
+    assert row_of(table, "| Net + augmentation |") == [
+        "Net + augmentation",
         "99.30%",
         "99.12% to 99.45%",
         "1",
@@ -33,10 +33,10 @@ def test_several_seeds_show_their_spread_and_the_first_is_counted() -> None:
     summary = summary_of(MNIST)
     summary["train-net-augmented"]["test"] = score_of_seeds(70, 50)
     report = report_of(MNIST, NO_SPIKE, summary)
-    assert row_of(report, "Net + blur + rotation")[4] == "**99.40%** ± 0.14"
+    assert row_of(report, "`train-net-augmented`")[4] == "**99.40%** ± 0.14"
     sure = report.partition("## How sure is that?")[2]
     table = sure.partition("Two runs are compared")[0]
-    assert row_of(table, "`train-net-augmented`")[1:] == [
+    assert row_of(table, "| Net + augmentation |")[1:] == [
         "99.40%",
         "99.23% to 99.53%",
         "2",
@@ -81,7 +81,7 @@ def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
         "+0.0100",
     ]
     assert row_of(table, "sixteenth") == [
-        "1/16 of the data",
+        "Net on 1/16 of the data",
         "`partial-data@sixteenth`",
         "3,185",
         "65.86%",
@@ -116,7 +116,7 @@ def test_a_fraction_that_the_write_up_does_not_have_is_shown_without_a_differenc
     summary = summary_of(MNIST)
     summary["partial-data"]["tenth"] = summary["partial-data"]["half"]
     row = row_of(render_results(summary), "partial-data@tenth")
-    assert row[0] == "partial-data@tenth"
+    assert row[0] == "Net on tenth of the data"
     assert row[3:] == ["n/a", "**96.74%**", "n/a", "n/a", "n/a", "0.1050", "n/a"]
     first, *_ = report_of(MNIST, NO_SPIKE, summary).partition("## The question")
     assert "**3 of 6** results of the write-up" in first
@@ -141,24 +141,23 @@ def test_the_report_names_precision_and_pytorch_or_who_has_which() -> None:
     summary["train-net"]["precision"] = "bf16"
     summary["partial-data-steps"]["sixteenth"]["precision"] = "bf16"
     assert (
-        "\nTrained in fp32 by PyTorch 2.14.1 (`train-convnet`, `train-augmented`, "
-        "`train-net-augmented`, "
-        "`partial-data@half`, `partial-data@sixteenth`) and bf16 by PyTorch 2.14.1 (`train-net`, "
-        "`partial-data-steps@sixteenth`).\n"
+        "\nTrained in fp32 by PyTorch 2.14.1 (ConvNet; ConvNet + augmentation; Net + augmentation; "
+        "Net on 1/2 of the data; Net on 1/16 of the data) and bf16 by PyTorch 2.14.1 (Net; "
+        "Net on 1/16 of the data, other updates).\n"
     ) in report_of(MNIST, NO_SPIKE, summary)
 
 
 def test_each_run_says_when_it_settles() -> None:
     report = report_of(MNIST, NO_SPIKE)
     settled = report.partition("## When does each run settle?")[2].partition("## ")[0]
-    rows = [cells_of(line) for line in settled.splitlines() if line.startswith("| `")]
+    rows = [cells_of(line) for line in settled.splitlines() if re.search("Net.* 7 ", line)]
     assert rows == [
-        ["`train-convnet`", "7", "around 10"],
-        ["`train-augmented`", "7", "around 12"],
-        ["`train-net`", "7", "n/a"],
-        ["`train-net-augmented`", "7", "n/a"],
-        ["`partial-data@half`", "7", "n/a"],
-        ["`partial-data@sixteenth`", "7", "n/a"],
+        ["ConvNet", "7", "around 10"],
+        ["ConvNet + augmentation", "7", "around 12"],
+        ["Net", "7", "n/a"],
+        ["Net + augmentation", "7", "n/a"],
+        ["Net on 1/2 of the data", "7", "n/a"],
+        ["Net on 1/16 of the data", "7", "n/a"],
     ]
 
 
@@ -181,5 +180,5 @@ def test_the_spike_is_looked_for_at_its_epoch(losses: list[float], verdict: str)
 @pytest.mark.parametrize("n_epochs", [1, 3])
 def test_a_short_run_has_no_verdict_about_the_spike(n_epochs: int) -> None:
     report = report_of(MNIST, [0.5, 0.4, 0.45][:n_epochs])
-    assert "spike at epoch 3 of `train-augmented` is beyond this run's end" in report
+    assert "spike at epoch 3 of ConvNet + augmentation is beyond this run's end" in report
     assert "with blur: it is " not in report
