@@ -183,3 +183,17 @@ def test_the_best_is_said_to_be_that_of_the_table_of_results() -> None:
     """The networks with other updates, which later sections count, are not in it."""
     best = "classified correctly by *Net + augmentation*, the best of the 6 networks in the [table"
     assert best in report_of(MNIST, NO_SPIKE)
+
+
+def test_no_gain_is_boasted_of_that_is_within_noise() -> None:
+    report = report_of(MNIST, NO_SPIKE)
+    gain = "is what augmentation changes in Net's accuracy"
+    assert f"- **+0.30 points** {gain}: 50 test images fixed and 20 broken (better, p" in report
+    assert "without augmentation and with it.\n" in report
+    augmentation = robustness_metrics()["augmentation"]
+    augmentation["net"]["blur"]["passes-2"] |= {"p_value": 0.2}
+    noise = report_of(
+        MNIST, NO_SPIKE, answers={"net": Difference(9, 8, 1.0)}, augmentation=augmentation
+    )
+    assert f"- **Within noise** {gain}: +0.01 points, 9 test images fixed and 8 broken" in noise
+    assert "without augmentation and with it, which is within noise.\n" in noise
