@@ -21,7 +21,7 @@ def section_of(report: str, heading: str) -> str:
 
 
 def confidence_of(dataset: str) -> str:
-    return section_of(report_of(dataset, NO_SPIKE), "Is it sure when it is right?")
+    return section_of(report_of(dataset, NO_SPIKE), "Calibration")
 
 
 def dispute(dataset: str) -> str:
