@@ -52,7 +52,7 @@ def test_another_recipes_accuracies_stand_beside_ours() -> None:
     tuned["train-net"]["test"] |= {"accuracy": 0.9951, "accuracy_sd": 0.0004}
     del tuned["partial-data"]["half"]
     table = render_results(summary_of(MNIST), tuned)
-    assert row_of(table, "difference (points)")[7] == "tuned"
+    assert row_of(table, "difference (points)")[7] == "accuracy, tuned"
     assert row_of(table, "`train-net`")[7] == "**99.51%** ± 0.04"
     assert row_of(table, "1/2 of the data")[7] == "n/a"
 
