@@ -73,11 +73,11 @@ def test_each_point_has_examples_updates_error_spread_and_interval() -> None:
             "3,187",
             "1,500",
             "8.31%",
-            "one seed",
             "7.78% to 8.87%",
+            "one seed",
         ],
-        [EPOCHS, "half", "25,500", "11,955", "1.73%", "one seed", "1.49% to 2.00%"],
-        [EPOCHS, "full", "51,000", "31,880", "1.20%", "0.12", "1.00% to 1.43%"],
+        [EPOCHS, "half", "25,500", "11,955", "1.73%", "1.49% to 2.00%", "one seed"],
+        [EPOCHS, "full", "51,000", "31,880", "1.20%", "1.00% to 1.43%", "0.12"],
     ]
     assert [row[1:4] for row in rows(section(), "at least 11,900 updates")] == [
         ["sixteenth", "3,187", "12,000"],
