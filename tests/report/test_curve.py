@@ -88,8 +88,8 @@ def test_each_point_has_examples_updates_error_spread_and_interval() -> None:
 def test_the_law_is_told_with_its_intervals() -> None:
     text = section()
     assert "The points with the recipe's epochs follow" in text
-    assert "    test error = 64.3 * examples^-0.83 + 0.37%\n" in text
-    assert "scale 22.4 to 247, exponent 0.70 to 1.00, floor 0.00% to 0.82%." in text
+    assert "    test error = 64.3 * examples^-0.83 + 0.0037\n" in text
+    assert "scale 22.4 to 247, exponent 0.70 to 1.00, floor 0.0000 to 0.0082." in text
     assert "in 78% of all cases. Where a point has one seed, all this leaves out" in text
 
 
