@@ -48,10 +48,12 @@ SHOWN = (
     *TRAIN_STAGES,
     SWEEP,
     "learning-curve",
+    "dense-curve",
     "robustness",
     "analyze",
     "confidence",
 )
+NETWORKS = {"images": "int64", "examples": "int64", "test_error": "float64", "test_images": "int64"}
 SCORES = {"stage": "str", "perturbation": "str", "strength": "int64", "test_error": "float64"}
 
 
@@ -122,6 +124,7 @@ def _read_results(
     return Results(
         summary=summary,
         losses=losses,
+        dense=read_table(Path("plots/dense-curve.csv"), NETWORKS),
         robustness=read_table(Path("plots/robustness.csv"), SCORES),
         reliability=read_table(Path("plots/confidence/reliability.csv"), RELIABILITY_COLUMNS),
         risks=read_table(Path("plots/confidence/risk-coverage.csv"), RISK_COLUMNS),

@@ -13,6 +13,7 @@ from mnistpipe.networks.models import Net
 from mnistpipe.page import pictures
 from mnistpipe.page.confidence_chart import at_coverages, confidence_chart
 from mnistpipe.page.curve_chart import curve_chart
+from mnistpipe.page.dense_chart import dense_chart
 from mnistpipe.page.explore import explore_widgets
 from mnistpipe.page.loss_chart import loss_chart
 from mnistpipe.page.networks import draw_networks
@@ -36,6 +37,7 @@ class Results:
     Attributes:
         summary: from `summarise`.
         losses: by stage, the table of its loss curve.
+        dense: a row for each network of the dense curve; none if there is none.
         robustness: a row for each run, perturbation and strength.
         reliability: of the best network, with `RELIABILITY_COLUMNS`.
         risks: likewise against coverage, with `RISK_COLUMNS`.
@@ -52,6 +54,7 @@ class Results:
 
     summary: Metrics
     losses: Mapping[str, pd.DataFrame]
+    dense: pd.DataFrame
     robustness: pd.DataFrame
     reliability: pd.DataFrame
     risks: pd.DataFrame
@@ -76,6 +79,7 @@ def study_widgets(results: Results) -> list[Widget]:
     return [
         *_about_data(results),
         *_charts(results, runs, comparable=comparable),
+        *_dense_curve(results),
         *_about_confidence(results),
         *_about_the_best(results),
     ]
@@ -149,6 +153,29 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
             results.made(*(f"plots/loss/{run.stage}.csv" for run in runs)),
             "multiples",
         ),
+    ]
+
+
+def _dense_curve(results: Results) -> list[Widget]:
+    dense = results.summary.get("dense-curve")
+    if dense is None:
+        return []
+    up_to = f"{dense['fit_up_to']:,} images"
+    law = (
+        f" Blue: on up to {up_to}, to which the law is fitted; dashed, it goes on. Orange: on "
+        "more, a dot is their mean, and beside it stands what the law predicts, with its 95 % "
+        "interval."
+        if "scale" in dense["fit"]
+        else f" Blue: on up to {up_to}; orange: on more."
+    )
+    return [
+        figure(
+            "dense",
+            _picture(dense_chart(dense, results.dense)),
+            f"Each ring is a network.{law} Both axes are logarithmic.",
+            results.made("plots/dense-curve.csv"),
+            "either",
+        )
     ]
 
 

@@ -1,6 +1,6 @@
 """The test error against the number of training examples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnistpipe.learning_curve.points import Point
@@ -62,7 +62,7 @@ def curve_chart(curve: Curve, runs: Sequence[Run]) -> Chart:
         labels.append(min(theirs, key=lambda row: row["examples"]) | {"series": "the write-up"})
     layers: list[Spec] = [
         {
-            "data": {"values": _law(curve, examples)},
+            "data": {"values": law_line(curve.law, examples[0], examples[-1]) if curve.law else []},
             "mark": {"type": "line", "stroke": SERIES[0], "strokeDash": [2, 4]},
             "encoding": {"x": x, "y": y | {"field": "error"}},
         },
@@ -110,12 +110,11 @@ def _row(point: Point) -> dict[str, Any]:
     }
 
 
-def _law(curve: Curve, examples: Sequence[int]) -> list[dict[str, float]]:
-    if curve.law is None:
-        return []
-    scale, exponent, floor = (curve.law[key]["value"] for key in ("scale", "exponent", "floor"))
-    ratio = (examples[-1] / examples[0]) ** (1 / _STEPS)
-    places = [examples[0] * ratio**step for step in range(_STEPS + 1)]
+def law_line(law: Mapping[str, Any], first: int, last: int) -> list[dict[str, float]]:
+    """Points of a law's line, from as many examples to as many; `law` is as metrics have it."""
+    scale, exponent, floor = (law[key]["value"] for key in ("scale", "exponent", "floor"))
+    ratio = (last / first) ** (1 / _STEPS)
+    places = [first * ratio**step for step in range(_STEPS + 1)]
     return [{"examples": n, "error": scale * n**-exponent + floor} for n in places]
 
 

@@ -62,6 +62,7 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
     return Results(
         summary=summary,
         losses=dict.fromkeys([*TRAIN_STAGES, "partial-data@half", "partial-data@sixteenth"], loss),
+        dense=pd.DataFrame(),
         robustness=pd.DataFrame(
             [
                 {"stage": stage, "perturbation": key, "strength": strength, "test_error": 0.1}
