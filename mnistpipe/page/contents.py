@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from mnistpipe.analysis import features
@@ -228,6 +229,9 @@ def _about_the_best(results: Results) -> list[Widget]:
     mistakes = features.find_mistakes(results.examined.logits, test.labels)
     neighbours = features.find_neighbours(results.examined.features, section.neighbours)
     queries = features.pick_queries(test.labels, pictures.MOST_CLASSES, section.seed)
+    found = neighbours.indices[queries]
+    same = int((test.labels[found] == test.labels[queries, np.newaxis]).sum())
+    kernels = results.network.conv1.weight.detach().numpy()
     made = results.made("metrics/analyze.json")
     return [
         figure(
@@ -240,15 +244,18 @@ def _about_the_best(results: Results) -> list[Widget]:
         ),
         figure(
             "kernels",
-            pictures.show_kernels(results.network.conv1.weight.detach().numpy()),
-            "The kernels of the first layer: violet where a pixel counts for them, orange where "
-            "it counts against.",
+            pictures.show_kernels(kernels),
+            "The kernels of the first layer: violet where ink counts for them, orange where it "
+            f"counts against. {pictures.count_edges(kernels)} of {len(kernels)} are mostly "
+            "antisymmetric, and answer to an edge, with ink on one side alone; the others to a "
+            "stroke, a spot or ink as such.",
             results.made(f"models/{BEST_STAGE}.safetensors"),
         ),
         figure(
             "neighbours",
             pictures.show_neighbours(test, queries, neighbours, classes),
-            "An image of each class, drawn at random, and those whose features are nearest.",
+            "An image of each class, drawn at random, and those whose features are nearest: "
+            f"{same} of these {found.size} have its label.",
             made,
         ),
         *explore_widgets(

@@ -105,6 +105,17 @@ def show_kernels(kernels: Float[ndarray, "k 1 h w"]) -> str:
     return render("kernels.html.j2", sheet=_data_uri(sheet), count=k, limit=limit, side=w)
 
 
+def count_edges(kernels: Float[ndarray, "k 1 h w"]) -> int:
+    """How many are more an edge than a line or a spot.
+
+    A kernel is the sum of one that half a turn leaves as it is and one that it turns into its
+    negative; which of the two has the larger sum of squares says what the kernel answers to.
+    """
+    turned = kernels[..., ::-1, ::-1]
+    odd, even = ((kernels + sign * turned) ** 2 for sign in (-1, 1))
+    return int((odd.sum(axis=(1, 2, 3)) > even.sum(axis=(1, 2, 3))).sum())
+
+
 def _strip(images: UInt8[ndarray, "n 28 28"]) -> str:
     """Images side by side, dark on light, as a data URI."""
     row = np.concatenate([*images], axis=1) if len(images) else np.zeros((28, 1), dtype=np.uint8)

@@ -13,6 +13,7 @@ from mnistpipe.data.split import Labelled, split_dataset
 from mnistpipe.page.pictures import (
     MOST_CLASSES,
     MOST_DISPUTED,
+    count_edges,
     show_disputed,
     show_examples,
     show_kernels,
@@ -102,6 +103,12 @@ def test_neighbours_of_another_class_are_counted() -> None:
     assert re.findall(r"(\d of \d)", html) == ["1 of 2", "1 of 2"]
     _, found, *_ = pictures_in(html)
     assert (255 - found[0, ::28]).tolist() == [2, 1]
+
+
+def test_a_kernel_is_an_edge_if_half_a_turn_makes_it_its_negative() -> None:
+    edge = np.array([[1.0, 1, 1], [0, 0.3, 0], [-1, -1, -1]])
+    line, blank = edge**2, np.zeros((3, 3))
+    assert count_edges(np.stack([edge, -edge.T, line, blank, edge + 2])[:, np.newaxis]) == 2
 
 
 def test_kernels_are_on_one_scale_symmetric_about_zero() -> None:
