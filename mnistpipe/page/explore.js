@@ -224,4 +224,11 @@ function doubt({ order, probabilities, sure }, names) {
   return sure ? told : `${told} – not sure: or ${names[second]} (${percent(probabilities[second])})`;
 }
 
-explore();
+const waits = document.querySelectorAll(".waits");
+explore().then(
+  () => { for (const words of waits) words.hidden = true; },
+  (error) => {
+    for (const words of waits) words.textContent = `This cannot be shown here: ${error.message}`;
+    throw error;
+  },
+);

@@ -294,3 +294,23 @@ def test_the_same_study_gives_the_same_widgets() -> None:
     assert first == second
     (payload,) = re.findall(r'id="map-data">(.*?)</script>', first[1].html)
     assert json.loads(payload)["classes"] == list("0123456789")
+
+
+def test_where_the_script_fails_a_sentence_stands_in_its_place(
+    tmp_path: Path, open_page: OpenPage, file: Path
+) -> None:
+    """Whether it stops on its way or is none that the browser knows."""
+    said = "[...document.querySelectorAll('.waits')].map((p) => p.hidden ? '' : p.textContent)"
+    page = open_ready(open_page, file)
+    assert page.evaluate(said) == ["", ""]
+    whole = file.read_text(encoding="utf-8").replace("Content-Security-Policy", "x")
+    for broken, words in (
+        ("await sprite.decode();", "This cannot be shown here: no picture"),
+        ("class Painter {", "script, which has not run here."),
+    ):
+        wrong = 'throw Error("no picture");' if "await" in broken else "class Painter ("
+        path = tmp_path / "broken.html"
+        path.write_text(whole.replace(broken, wrong), encoding="utf-8")
+        page = open_page(path)
+        page.wait(f"{said}.every((words) => words.endsWith('{words}'))")
+        assert page.evaluate("document.querySelector('.waits').offsetHeight") > 0
