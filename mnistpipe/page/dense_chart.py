@@ -11,7 +11,7 @@ from mnistpipe.report.formats import percent, thousands
 from mnistpipe.report.summary import Metrics
 
 _HEIGHT = 380  # pixels
-_BESIDE = 1.06  # times the examples: where what was predicted stands
+_BESIDE = 1.1  # times the examples: where what was predicted stands
 _RING: Spec = {"type": "point", "size": 36, "opacity": 1, "strokeWidth": 1.2, "filled": False}
 _WIDE_RANGE = 50  # times the fewest examples, from which on an axis has fewer ticks
 
@@ -112,10 +112,10 @@ def _axis(first: int, last: int) -> Spec:
     return {
         "field": "examples",
         "type": "quantitative",
-        "scale": {"type": "log", "domain": [first / 1.2, last * 1.2], "nice": False},
+        "scale": {"type": "log", "domain": [first / 1.2, last * 1.25], "nice": False},
         "axis": {
             "title": "training examples",
-            "values": [tick for tick in ticks if first / 1.2 <= tick <= last * 1.2],
+            "values": [tick for tick in ticks if first / 1.2 <= tick <= last * 1.25],
             "format": ",",
             "grid": False,
         },
