@@ -1,5 +1,7 @@
 // What is painted on canvases: images from the sprite, points, names, lines.
 
+const MOST_HIDDEN = 0.2; // of the map, by the classes' names
+
 /** Paints images from the sprite, in the page's ink. */
 class Painter {
   #tinted = document.createElement("canvas");
@@ -104,15 +106,34 @@ function drawImages(context, data, painter, { width, height, zoom, project, visi
     }
   }
   const size = Math.min(Math.max(width / 40, 10), 15);
-  for (const { name, number, x, y } of labels)
-    drawLabel(context, name, ...project(x, y), colours[number], size);
+  for (const { name, number, x, y } of fitting(context, labels, project, size, width * height))
+    drawLabel(context, name, x, y, colours[number], size);
+}
+
+/** Those of the labels that lie beside each other and together hide little of the map. */
+function fitting(context, labels, project, size, area) {
+  const placed = [];
+  let hidden = 0;
+  for (const label of labels) {
+    const [x, y] = project(label.x, label.y);
+    const half = halfWidth(context, label.name, size);
+    hidden += 3.2 * half * size;
+    if (hidden > MOST_HIDDEN * area) break;
+    const meets = (other) => Math.abs(x - other.x) < half + other.half && Math.abs(y - other.y) < 1.6 * size;
+    if (!placed.some(meets)) placed.push({ ...label, x, y, half });
+  }
+  return placed;
+}
+
+function halfWidth(context, text, size) {
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  return context.measureText(text).width / 2 + size / 2;
 }
 
 function drawLabel(context, text, x, y, edge, size = 12) {
-  context.font = `600 ${size}px system-ui, sans-serif`;
+  const half = halfWidth(context, text, size);
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const half = context.measureText(text).width / 2 + size / 2;
   context.fillStyle = colour("--paper");
   context.strokeStyle = edge;
   context.lineWidth = size / 6;

@@ -22,7 +22,7 @@ axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violation
 """
 READ = """(() => {
   const body = document.body.cloneNode(true);
-  for (const part of body.querySelectorAll(".explore, noscript")) part.remove();
+  for (const part of body.querySelectorAll(".explore")) part.remove();
   return body.textContent;
 })()"""
 
