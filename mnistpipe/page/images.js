@@ -63,7 +63,8 @@ function showBars(element, data, probabilities) {
       const bar = make("span", { class: "bar" });
       bar.style.setProperty("--share", probabilities[number]);
       const told = probabilities[number] < 0.005 ? "" : percent(probabilities[number]);
-      row.append(make("span", {}, data.classes[number]), bar, make("span", {}, told));
+      const name = data.classes[number];
+      row.append(make("span", { title: name }, name), bar, make("span", {}, told));
       return row;
     }),
   );

@@ -218,7 +218,8 @@ function classPlaces(data) {
     if (!images.length) return [];
     const [x, y] = [data.x, data.y].map((places) => median(images.map((image) => places[image])));
     const letters = [...name];
-    const short = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : name;
+    const ends = [letters.slice(0, LONGEST / 2), letters.slice(1 - LONGEST / 2)];
+    const short = letters.length > LONGEST ? ends.map((end) => end.join("")).join("…") : name;
     return [{ name: short, number, x, y }];
   });
 }

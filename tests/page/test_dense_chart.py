@@ -6,7 +6,7 @@ import pandas as pd
 
 from mnistpipe.page.contents import study_widgets
 from mnistpipe.page.dense_chart import dense_chart
-from mnistpipe.page.document import write_page
+from mnistpipe.page.document import render_page
 from mnistpipe.report.summary import MNIST
 from tests.page.example import results_of
 from tests.report.example import NO_SPIKE, report_of
@@ -75,7 +75,7 @@ def test_it_stands_in_the_page_where_sizes_were_trained_and_nowhere_else() -> No
     for told in (True, False):
         summary = {**results.summary, "dense-curve": dense_of(told=told)}
         widgets = study_widgets(replace(results, summary=summary, dense=NETWORKS))
-        page = write_page(report_of(MNIST, NO_SPIKE, summary, drawn=True), widgets)
+        page = render_page(report_of(MNIST, NO_SPIKE, summary, drawn=True), widgets)
         widget = page.partition('id="dense">')[2].partition("<table>")[0]
         assert "<code>dvc repro dense-curve</code>" in widget
         assert "</div>\n<details><summary>In numbers" in widget

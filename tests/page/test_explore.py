@@ -314,3 +314,22 @@ def test_where_the_script_fails_a_sentence_stands_in_its_place(
         page = open_page(path)
         page.wait(f"{said}.every((words) => words.endsWith('{words}'))")
         assert page.evaluate("document.querySelector('.waits').offsetHeight") > 0
+
+
+def test_the_names_of_many_classes_do_not_hide_the_map(tmp_path: Path, open_page: OpenPage) -> None:
+    """Of a hundred long ones some are drawn, each beside the others."""
+    classes = tuple(f"Class number {number}, of a long name" for number in range(100))
+    images = np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8)
+    split = make_split(images, np.arange(200) % 100, classes)
+    widgets = widgets_of(split, Net(n_classes=100).eval(), drawn=False)
+    report = "# Study\n\n## Map\n\n<!-- widget: map -->\n"
+    html = render_page(report, widgets).replace("Content-Security-Policy", "x")
+    drawing = "function drawLabel(context, text, x, y, edge, size = 12) {"
+    html = html.replace(drawing, f"{drawing} (window.drawn ??= []).push([x, y]);")
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    page = open_ready(open_page, tmp_path / "page.html")
+    drawn = {tuple(place) for place in page.evaluate("window.drawn")}
+    assert 0 < len(drawn) < 60
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
+    names = "[...document.querySelectorAll('.matrix th')]"
+    assert max(page.evaluate(f"{names}.map((e) => e.offsetWidth + e.offsetHeight)")) < 250
