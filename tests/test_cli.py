@@ -39,9 +39,10 @@ def test_predicting_imports_nothing_that_it_does_not_need(image: Path) -> None:
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(image: Path) -> None:
-    """More lines than a pipe holds, of which one is read."""
+    """More lines than the pipe holds, of which one is read."""
     with subprocess.Popen(
-        [*COMMAND, "predict", *[str(image)] * 1500],
+        [*COMMAND, "predict", *[str(image)] * 300],
+        pipesize=4096,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,

@@ -12,14 +12,20 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our code, and what it is said to do."""
+    folder = tmp_path_factory.mktemp("made")
     for package in ("mnistpipe", "stages"):
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
-    assert run(tmp_path, "code") == ""
-    return tmp_path
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+    assert run(folder, "code") == ""
+    return folder
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, made: Path) -> Path:
+    return shutil.copytree(made, tmp_path, dirs_exist_ok=True)
 
 
 def run(folder: Path, stage: str) -> str:

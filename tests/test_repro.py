@@ -15,8 +15,8 @@ from mnistpipe.files.environment import count_cores
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.slots import N_SLOTS, POLL_S, Turn
 from mnistpipe.study import load_params
-from tests.conftest import PARAMS_FILE, ROOT
-from tests.forks import TIMEOUT_S, end, start, wait_until
+from tests.conftest import PARAMS_FILE
+from tests.forks import TIMEOUT_S, wait_until
 from tools import repro
 from tools.schedule import Cost, last_end, simulate
 
@@ -27,15 +27,23 @@ def test_jobs_are_counted_from_one(jobs: str) -> None:
         repro.at_least_one(jobs)
 
 
-def test_the_command_says_what_is_wrong_with_it() -> None:
-    for words, reason in (
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
         (("--jobs", "0"), "should be a whole number from 1, not '0'"),
         (("--jobs", "2", "train-net"), "--jobs is for the whole study"),
-    ):
-        ended = end(start(ROOT, "tools", "repro", *words))
-        assert ended.status == 2
-        assert ended.stderr.startswith("usage: python -m tools repro ")
-        assert reason in ended.stderr
+    ],
+)
+def test_the_command_says_what_is_wrong_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    reason: str,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["repro", *words])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        repro.main()
+    assert reason in capsys.readouterr().err
 
 
 class Dvc:
