@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -87,15 +88,19 @@ def test_a_later_epoch_takes_the_place_of_the_one_before(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
+def rewrite(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(change(path.read_bytes()))
 
 
 SPOILT: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
-    "truncated": truncate,
-    "empty": lambda path: path.write_bytes(b""),
-    "foreign": lambda path: path.write_bytes(b"from somewhere else"),
+    "without its last byte": rewrite(lambda whole: whole[:-1]),
+    "half": rewrite(lambda whole: whole[: len(whole) // 2]),
+    "empty": rewrite(lambda _: b""),
+    "with a broken header": rewrite(lambda whole: whole[:8] + b"?" + whole[9:]),
+    "with one bit changed": rewrite(lambda whole: whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:]),
+    "random": rewrite(lambda whole: np.random.default_rng(0).bytes(len(whole))),
+    "foreign": rewrite(lambda _: b"from somewhere else"),
     "without a curve": lambda path: save_file({"network.x": torch.zeros(1)}, path),
     "another curve": lambda path: save_file(
         {"network.x": torch.zeros(1)}, path, {"curve": '[{"epoch": 1}]'}
