@@ -137,10 +137,10 @@ def test_a_stage_that_still_imports_is_stopped_with_one_line(
         assert (process.wait(TIMEOUT_S), said) == (128 + number, [STOPPED])
 
 
-@pytest.mark.parametrize("times", [1, 2])
 def test_networks_that_train_side_by_side_are_stopped_with_one_line(
-    forks: Forks, tmp_path: Path, split: Split, times: int
+    forks: Forks, tmp_path: Path, split: Split
 ) -> None:
+    """By two signals in a row; below, by one."""
     params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
     params["train-convnet"] |= {"epochs": 10_000, "min_steps": 0, "batch_size": 8, "seeds": [1, 2]}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
@@ -149,7 +149,7 @@ def test_networks_that_train_side_by_side_are_stopped_with_one_line(
     wait_until(lambda: process.has_ended() or (tmp_path / "plots/loss/train-convnet.csv").exists())
     workers = psutil.Process(process.pid).children(recursive=True)
     assert len(workers) >= 2
-    for _ in range(times):  # as a terminal does: to all of them
+    for _ in range(2):  # as a terminal does: to all of them
         os.killpg(process.pid, SIGINT)
         time.sleep(0.05)
     ended = process.end()
@@ -157,8 +157,16 @@ def test_networks_that_train_side_by_side_are_stopped_with_one_line(
     wait_until(lambda: not any(map(lives, workers)))
 
 
-@pytest.mark.parametrize("seeds", [[1], [1, 2, 3]])
-@pytest.mark.parametrize("number", [SIGINT, SIGTERM, SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "seeds"),
+    [
+        (SIGINT, [1]),
+        (SIGTERM, [1]),
+        (SIGINT, [1, 2, 3]),
+        (SIGTERM, [1, 2, 3]),
+        (SIGKILL, [1, 2, 3]),  # alone it has nobody to take along
+    ],
+)
 def test_trainings_that_wait_for_a_slot_are_stopped_like_those_that_train(
     forks: Forks,
     tmp_path: Path,
@@ -224,7 +232,7 @@ def test_make_repro_runs_once_at_a_time(study: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_stage_runs_once_at_a_time_and_the_dead_hold_no_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    forks: Forks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes(PARAMS_FILE.read_bytes())
@@ -235,12 +243,12 @@ def test_a_stage_runs_once_at_a_time_and_the_dead_hold_no_lock(
     with started(tmp_path, "-c", hold) as holder:
         assert read_line(holder) == "held"
         for _ in range(2):  # a refused one takes nothing away
-            with started(tmp_path, "-m", "stages", "prepare-split") as process:
-                assert end_of(process) == (
-                    1,
-                    f"ERROR: prepare-split is already being run by process {holder.pid}; wait for "
-                    f"it, or stop it: kill {holder.pid}\n",
-                )
+            refused = forks.run(tmp_path, "prepare-split")
+            assert (refused.status, refused.stderr) == (
+                1,
+                f"ERROR: prepare-split is already being run by process {holder.pid}; wait for "
+                f"it, or stop it: kill {holder.pid}\n",
+            )
         with only_one("analyze"):  # another stage's
             holder.kill()
             holder.wait()

@@ -180,23 +180,18 @@ def test_a_part_that_takes_the_steps_of_another_is_given_their_number(
         assert count_steps(n_examples, trial.recipe) >= 20
 
 
-@pytest.mark.parametrize("n_slots", [None, 2])
 def test_seeds_side_by_side_give_what_each_one_gives_alone(
-    recipe: Recipe,
-    split: Split,
-    engine: Engine,
-    monkeypatch: pytest.MonkeyPatch,
-    n_slots: int | None,
+    recipe: Recipe, split: Split, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.set_num_threads(2 if n_slots is None else 1)
-    if n_slots is not None:
-        monkeypatch.setenv(N_SLOTS, f"{n_slots}")
+    """In slots, two at a time; tests/test_stages.py has two seeds that share the threads."""
+    torch.set_num_threads(1)
+    monkeypatch.setenv(N_SLOTS, "2")
     trials = plan_trials("train-convnet", run_of(recipe, 1, 2, 3), split, engine, CURVE)
-    assert [trial.n_threads for trial in trials] == [1, 1, 1]  # so that two run at a time
+    assert [trial.n_threads for trial in trials] == [1, 1, 1]
     results = run_trials(trials, split)
     assert CURVE.exists()
-    assert count_notes("train-convnet") == (0 if n_slots is None else 3)
-    monkeypatch.delenv(N_SLOTS, raising=False)
+    assert count_notes("train-convnet") == 3
+    monkeypatch.delenv(N_SLOTS)
     alone = plan_trials("alone", run_of(recipe, 1, 2, 3), split, engine, CURVE)
     for trial, result in zip(alone, results, strict=True):
         assert_equal(result, run_trial(trial, split))
