@@ -35,7 +35,6 @@ from mnistpipe.scoring.scores import PIXEL_MEAN, PIXEL_STD, predict, to_pixels
 from mnistpipe.study import load_params
 from mnistpipe.training.checkpoints import CHECKPOINTS
 from mnistpipe.training.plan import BEST_STAGE, PAIRS, TRAIN_STAGES
-from stages.__main__ import STOPPED
 from stages.analyze import fix_threshold
 from tests.conftest import PARAMS_FILE, TEN
 from tests.forks import ENVIRONMENT, Ended, Forks, end, start, wait_until
@@ -326,11 +325,11 @@ DENSE = {"sizes": [{"images": n, "seeds": 2} for n in (40, 60, 100, 170)], "fit_
 
 @pytest.fixture(scope="module")
 def dense(tmp_path_factory: pytest.TempPathFactory, small: Split, forks: Forks) -> Path:
-    """Where a dense curve has been trained: four sizes, two seeds each."""
+    """Where a dense curve has been trained: four sizes, two seeds each, in turns."""
     folder = tmp_path_factory.mktemp("dense")
     write_split(folder / SPLIT_FILE, small)
     write_dense(folder, DENSE)
-    ended = forks.run(folder, "dense-curve")
+    ended = forks.run(folder, "dense-curve", environment={N_SLOTS: "1"})
     assert (ended.status, ended.stderr) == (0, "")
     lines = {line.partition(": epoch")[0] for line in ended.stdout.splitlines()}
     assert len(ended.epochs) == 2 * 8
@@ -402,6 +401,7 @@ def test_another_size_trains_no_other_network(dense: Path, forks: Forks, tmp_pat
 def test_a_killed_dense_curve_keeps_each_finished_network(
     dense: Path, forks: Forks, tmp_path: Path, small: Split
 ) -> None:
+    """Those that it trains anew, without turns, are the same."""
     write_split(tmp_path / SPLIT_FILE, small)
     write_dense(tmp_path, DENSE)
     checkpoints = tmp_path / CHECKPOINTS / "dense-curve"
@@ -417,16 +417,11 @@ def test_a_killed_dense_curve_keeps_each_finished_network(
     assert dense_rows(tmp_path) == dense_rows(dense)
 
 
-def test_a_dense_curve_takes_turns_and_counts_each_network(
-    dense: Path, forks: Forks, tmp_path: Path, small: Split, monkeypatch: pytest.MonkeyPatch
+def test_a_dense_curve_that_takes_turns_counts_each_network(
+    dense: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_split(tmp_path / SPLIT_FILE, small)
-    write_dense(tmp_path, DENSE)
-    ended = forks.run(tmp_path, "dense-curve", environment={N_SLOTS: "1"})
-    assert (ended.status, ended.stderr) == (0, "")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(dense)
     assert count_notes("dense-curve") == 8
-    assert dense_rows(tmp_path) == dense_rows(dense)
 
 
 @pytest.mark.parametrize(
@@ -622,15 +617,17 @@ def test_images_that_were_trained_on_make_no_answer_sure(
     assert fix_threshold(network, replace(small, validation=right), recipe) == threshold
 
 
-def write_networks(folder: Path, dataset: str) -> dict[str, str]:
-    """A fresh network for each train stage of params.yaml; their names by stage."""
-    networks: dict[str, str] = {stage: name for name, pair in PAIRS.items() for stage in pair}
-    networks |= dict.fromkeys([*POINTS, *OTHER_POINTS], "net")
+# The name of each train stage's network.
+NETWORK_OF: dict[str, str] = {stage: name for name, pair in PAIRS.items() for stage in pair}
+NETWORK_OF |= dict.fromkeys([*POINTS, *OTHER_POINTS], "net")
+
+
+def write_networks(folder: Path, dataset: str) -> None:
+    """A fresh network for each train stage of params.yaml."""
     torch.manual_seed(0)
-    for stage, network in networks.items():
+    for stage, network in NETWORK_OF.items():
         card = ModelCard(network, 0.5, dataset, TEN, PIXEL_MEAN, PIXEL_STD)
         write_model(folder / f"models/{stage}.safetensors", NETWORKS[network](), card)
-    return networks
 
 
 CONDITIONS: list[tuple[Perturbation, int]] = [
@@ -639,15 +636,27 @@ CONDITIONS: list[tuple[Perturbation, int]] = [
 ]
 
 
-def test_robustness_scores_every_network_under_every_condition(
-    forks: Forks, folder: Path, small: Split
-) -> None:
-    networks = write_networks(folder, small.title)
-    before = contents(folder)
+@pytest.fixture(scope="module")
+def scored(
+    tmp_path_factory: pytest.TempPathFactory, forks: Forks, small: Split, convnet: Trained
+) -> Path:
+    """Where the robustness of one network that was trained, and of fresh ones, has been scored."""
+    folder = tmp_path_factory.mktemp("scored")
+    write_params(folder)
+    write_split(folder / SPLIT_FILE, small)
+    write_networks(folder, small.title)
+    model = "models/train-convnet.safetensors"
+    (folder / model).write_bytes(convnet.files[model])
     ended = forks.run(folder, "robustness")
     assert (ended.status, ended.stderr) == (0, "")
-    after = contents(folder)
-    assert set(after) - set(before) == {
+    return folder
+
+
+def test_robustness_scores_every_network_under_every_condition(
+    forks: Forks, scored: Path, small: Split
+) -> None:
+    after = contents(scored)
+    assert {name for name in after if not name.startswith(("params.yaml", "data/", "models/"))} == {
         "plots/robustness.csv",
         "plots/robustness.png",
         "figures/robustness.svg",
@@ -657,31 +666,25 @@ def test_robustness_scores_every_network_under_every_condition(
     rows = list(csv.DictReader(after["plots/robustness.csv"].decode().splitlines()))
     assert sorted(
         (row["stage"], row["network"], row["perturbation"], int(row["strength"])) for row in rows
-    ) == sorted((*names, *condition) for names in networks.items() for condition in CONDITIONS)
+    ) == sorted((*names, *condition) for names in NETWORK_OF.items() for condition in CONDITIONS)
     assert {(row["count"], row["dataset"]) for row in rows} == {("50", small.title)}
     metrics = json.loads(after["metrics/robustness.json"])
     assert metrics["dataset"] == small.title
-    assert set(metrics["accuracy"]) == set(networks)
+    assert set(metrics["accuracy"]) == set(NETWORK_OF)
     assert set(metrics["augmentation"]) == {"convnet", "net"}
-    forks.run(folder, "robustness")
-    assert contents(folder) == after  # byte for byte
+    forks.run(scored, "robustness")
+    assert contents(scored) == after  # byte for byte
 
 
-def test_robustness_is_what_the_library_says_of_the_test_images(
-    forks: Forks, folder: Path, small: Split, convnet: Trained
-) -> None:
+def test_robustness_is_what_the_library_says_of_the_test_images(scored: Path, small: Split) -> None:
     """Of the one network that was trained: a fresh one says the same of all images."""
-    write_networks(folder, small.title)
-    path = folder / "models/train-convnet.safetensors"
-    path.write_bytes(convnet.files["models/train-convnet.safetensors"])
-    assert forks.run(folder, "robustness").status == 0
-    rows = csv.DictReader((folder / "plots/robustness.csv").read_text().splitlines())
+    rows = csv.DictReader((scored / "plots/robustness.csv").read_text().splitlines())
     errors = {
         (row["perturbation"], int(row["strength"])): int(row["errors"])
         for row in rows
         if row["stage"] == "train-convnet"
     }
-    network = read_model(path, "convnet", small.title, TEN)
+    network = read_model(scored / "models/train-convnet.safetensors", "convnet", small.title, TEN)
     pixels, labels = to_pixels(torch.from_numpy(small.test.images)), small.test.labels
     assert errors == {
         condition: int((predict(network, images, 50).labels.numpy() != labels).sum())
@@ -689,7 +692,7 @@ def test_robustness_is_what_the_library_says_of_the_test_images(
         for images in [perturb(pixels, *condition, seed=0)]
     }
     assert errors["blur", 0] not in (errors["blur", 3], errors["rotation", 45])
-    metrics = json.loads((folder / "metrics/robustness.json").read_text())
+    metrics = json.loads((scored / "metrics/robustness.json").read_text())
     compared = metrics["augmentation"]["convnet"]["blur"]["passes-3"]
     accuracies = [metrics["accuracy"][stage]["blur"]["passes-3"] for stage in PAIRS["convnet"]]
     assert accuracies[0] == pytest.approx(1 - errors["blur", 3] / 50)
@@ -701,9 +704,9 @@ def test_confidence_is_told_of_every_network_by_what_it_was_not_trained_on(
     forks: Forks, folder: Path, small: Split
 ) -> None:
     """Nearly all are copies of one fresh network, so that they agree against many labels."""
-    networks = write_networks(folder, small.title)
+    write_networks(folder, small.title)
     one = (folder / f"models/{BEST_STAGE}.safetensors").read_bytes()
-    for stage in [stage for stage, network in networks.items() if network == "net"]:
+    for stage in [stage for stage, network in NETWORK_OF.items() if network == "net"]:
         (folder / f"models/{stage}.safetensors").write_bytes(one)
     params = write_params(folder)
     params["confidence"]["bootstrap"] = 100
@@ -723,7 +726,7 @@ def test_confidence_is_told_of_every_network_by_what_it_was_not_trained_on(
     }
     metrics = json.loads(after["metrics/confidence.json"])
     assert metrics["dataset"] == small.title
-    assert set(metrics["calibration"]) == set(networks)
+    assert set(metrics["calibration"]) == set(NETWORK_OF)
     assert "reviewers" not in metrics  # they saw other images
     assert metrics["disputed"]["test"]["judged"] == 50
     assert metrics["disputed"]["validation"]["judged"] == 30
@@ -732,7 +735,7 @@ def test_confidence_is_told_of_every_network_by_what_it_was_not_trained_on(
     rows = list(csv.DictReader(after["data/disputed-labels.csv"].decode().splitlines()))
     assert {row["set"] for row in rows} == {"test", "validation", "train"}
     for row in rows:
-        judges = {stage for stage in networks if row[stage]}
+        judges = {stage for stage in NETWORK_OF if row[stage]}
         assert len(judges) == int(row["judges"])
         assert sum(row[stage] == row["says"] for stage in judges) == int(row["votes"])
         assert judges.isdisjoint(TRAIN_STAGES) or row["set"] != "train"
@@ -780,29 +783,6 @@ def test_robustness_is_asked_of_networks_for_this_data_set(
     write_networks(folder, "MNIST")
     ended = forks.run(folder, "robustness")
     assert_one_sentence(ended, "trained on MNIST where", f"trained on {small.title} should be")
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_training_ends_with_a_sentence_and_keeps_what_it_has(
-    forks: Forks, folder: Path, number: signal.Signals, status: int
-) -> None:
-    write_params(folder, epochs=10_000)
-    before = contents(folder)
-    curve = folder / "plots/loss/train-convnet.csv"
-    process = forks.start(folder, "train-convnet")
-    wait_until(lambda: curve.exists() or process.has_ended())
-    second = forks.run(folder, "train-convnet")
-    assert_one_sentence(second, "train-convnet is already being run", f"kill {process.pid}")
-    os.kill(process.pid, number)
-    ended = process.end()
-    assert (ended.status, ended.stderr) == (status, STOPPED)
-    assert ended.stdout.startswith("train-convnet: epoch 1/10000, ")
-    after = contents(folder)
-    curve_bytes = after.pop("plots/loss/train-convnet.csv")
-    assert curve_bytes.endswith(b"\n")  # whole, as far as it goes
-    assert after == before
-    (checkpoint,) = (folder / ".mnistpipe/checkpoints/train-convnet").iterdir()
-    assert checkpoint.suffix == ".safetensors"
 
 
 def test_a_stage_that_has_to_wait_for_a_slot_writes_the_same(
