@@ -68,7 +68,6 @@ def _serve(listener: socket.socket, children: set[int]) -> None:
         if "wait" in asked:
             _tell(_wait(asked["wait"], children, patient=asked["patient"]))
         else:
-            _import_stage(*asked["words"][:1])
             _tell({"pid": _fork(functools.partial(_run, asked), None, children)})
 
 
@@ -100,14 +99,10 @@ def _wait(pid: int, children: set[int], *, patient: bool) -> dict[str, Any]:
     return {"status": os.waitstatus_to_exitcode(status)}
 
 
-def _import_stage(stage: str = "") -> None:
-    script = stage.replace("-", "_")
-    known = (ROOT / "stages" / f"{script}.py").exists()
-    importlib.import_module(f"stages.{script}" if known else "stages.train")
-
-
 def _warm_up() -> None:
-    """Do once what each process does at its networks' first steps: Numba loads what it compiled."""
+    """Do once what each process does: imports, and at its networks' first steps Numba's loading."""
+    for script in (ROOT / "stages").glob("[!_]*.py"):
+        importlib.import_module(f"stages.{script.stem}")
     import torch  # noqa: PLC0415 (not where a fresh stage is hit)
 
     from mnistpipe.scoring.scores import Examples  # noqa: PLC0415
@@ -157,6 +152,7 @@ def _stand_in(connection: socket.socket) -> None:
     for descriptor, given in enumerate(descriptors):
         os.dup2(given, descriptor)
     os.chdir(asked["folder"])
+    os.environ.clear()
     os.environ.update(asked["environment"])
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     for name in [name for name in sys.modules if name.split(".")[0] in ("mnistpipe", "stages")]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dvc.utils.hydra import apply_overrides
 
 from mnistpipe.study import load_params
@@ -139,11 +140,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> tuple[Path,
     change_params(folder, small)
     shutil.rmtree(folder / "code", ignore_errors=True)
     (folder / "dvc.lock").unlink(missing_ok=True)
-    # The trainings are forks; below, three of them run again as the processes that DVC starts.
-    environment = NO_NETWORK | HOSTILE | forks.stand_in(TRAINING)
-    printed = run(
-        folder, sys.executable, "-m", "tools", "repro", "--jobs", "2", environment=environment
-    )
+    # Most are forks; below, some of each kind run again as the processes that DVC starts.
+    environment = NO_NETWORK | HOSTILE | forks.stand_in(STAGES[1:-1])
+    printed = run(folder, sys.executable, "-m", "tools", "repro", environment=environment)
     commit(folder, "ran")
     return folder, printed
 
@@ -225,8 +224,8 @@ def test_a_second_run_does_nothing_and_is_quick(clone: tuple[Path, str]) -> None
     assert run(folder, "git", "status", "--porcelain") == ""
 
 
-def test_stages_side_by_side_give_what_one_alone_gives(repo: Path) -> None:
-    """Bit for bit, when it runs again because an error message was edited."""
+def test_a_stage_that_runs_again_gives_the_same_bytes(repo: Path) -> None:
+    """Because an error message of the training loop was edited: the others would run, too."""
     stage = "partial-data@half"
     kinds = {"models": "safetensors", "metrics": "json", "plots/loss": "csv"}
     products = [repo / folder / f"{stage}.{kind}" for folder, kind in kinds.items()]
@@ -238,6 +237,31 @@ def test_stages_side_by_side_give_what_one_alone_gives(repo: Path) -> None:
     assert [product.read_bytes() for product in products] == before
     changed = run(repo, "git", "diff", "--name-only").split()
     assert changed == ["code/dense-curve.txt", "code/train.txt", "dvc.lock", ERROR_MESSAGE[0]]
+    others = [other for other in (*TRAINING, "dense-curve") if other != stage]
+    assert stages_run(run(repo, "dvc", "repro", "--dry")) == others
+
+
+@pytest.mark.long
+def test_stages_side_by_side_give_what_one_after_the_other_gives(
+    clone: tuple[Path, str], forks: Forks, tmp_path: Path
+) -> None:
+    """The whole study with JOBS=2, from nothing; dvc.lock has the digest of every product."""
+    folder, _ = clone
+    place = tmp_path / "side-by-side"
+    run(tmp_path, "git", "clone", "--quiet", str(folder), str(place))
+    bring_compiled(place)
+    (place / "dvc.lock").unlink()
+    shutil.rmtree(place / "code")
+    environment = NO_NETWORK | forks.stand_in(STAGES[1:-1])
+    printed = run(
+        place, sys.executable, "-m", "tools", "repro", "--jobs", "2", environment=environment
+    )
+    assert sorted(stages_run(printed)) == sorted(STAGES)
+    one_by_one, together = (
+        yaml.safe_load((each / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+        for each in (folder, place)
+    )
+    assert together == one_by_one
 
 
 @pytest.mark.long
@@ -352,37 +376,16 @@ def test_an_edited_comment_or_docstring_runs_no_stage_but_code(repo: Path) -> No
     assert run(repo, "git", "diff", "--name-only", "code", "metrics", "plots") == ""
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "reached", "stages"),
-    [
-        (*ERROR_MESSAGE, ["dense-curve", "train"], [*TRAINING, "dense-curve"]),
-        (
-            "mnistpipe/training/views.py",
-            "BLUR_WEIGHTS = (1 / 16,",
-            "BLUR_WEIGHTS = (0.0625,",
-            ["dense-curve", "robustness", "train"],
-            [*TRAINING, "dense-curve", "robustness"],
-        ),
-        (
-            "mnistpipe/analysis/figures.py",
-            "import math\n",
-            "import math\n\n_EDITED = 1\n",
-            ["analyze"],
-            ["analyze"],
-        ),
-    ],
-    ids=["an error message of the training loop", "a constant of the views", "a figure"],
-)
-def test_an_edited_statement_runs_the_stages_that_reach_it(
-    repo: Path, file: str, old: str, new: str, reached: list[str], stages: list[str]
-) -> None:
+def test_an_edited_statement_runs_the_stages_that_reach_it(repo: Path) -> None:
     """What follows from them runs if what they write is another file than before."""
-    edit(repo, file, old, new)
+    file = "mnistpipe/training/views.py"
+    edit(repo, file, "BLUR_WEIGHTS = (1 / 16,", "BLUR_WEIGHTS = (0.0625,")
     assert stages_run(run(repo, "dvc", "repro", "code")) == ["code"]
     changed = run(repo, "git", "diff", "--name-only", "code").split()
-    assert changed == [f"code/{script}.txt" for script in reached]
+    assert changed == ["code/dense-curve.txt", "code/robustness.txt", "code/train.txt"]
     lines = re.findall(r"^[+-](\S+) \w+$", run(repo, "git", "diff", "code"), re.MULTILINE)
     assert set(lines) == {file}
+    stages = [*TRAINING, "dense-curve", "robustness"]
     assert stages_run(run(repo, "dvc", "repro", "--dry")) == stages
 
 
@@ -392,6 +395,7 @@ def test_an_edited_figure_is_drawn_again_and_no_more(repo: Path) -> None:
     printed = run(repo, "dvc", "repro")
     assert stages_run(printed) == ["code", "learning-curve"]
     assert "report" in stages_kept(printed)
+    assert run(repo, "git", "diff", "--name-only", "code").split() == ["code/learning-curve.txt"]
 
 
 def test_another_section_of_params_trains_nothing(repo: Path) -> None:
