@@ -76,8 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         "export",
         help="a trained network as a file for other programs",
         description="Write a network as a file that runs without this package, from grey levels "
-        "(images: uint8, (n, 28, 28), 0..255, light on dark) to probabilities of the classes, "
-        "whose names are in its metadata. It is written once its own runtime agrees with PyTorch.",
+        "(images: uint8, (n, 28, 28), 0..255, prepared as its metadata say) to probabilities of "
+        "the classes, whose names are there, too. It is written once its own runtime agrees with "
+        "PyTorch.",
     )
     export.add_argument("--format", choices=["onnx", "torchscript"], required=True)
     export.add_argument("--model", metavar="FILE", type=Path, help="another trained network")

@@ -20,10 +20,15 @@ from mnistpipe.data.split import SIDE
 from mnistpipe.data.split_file import SPLIT_FILE, read_split
 from mnistpipe.files.artifacts import write_bytes
 from mnistpipe.files.errors import UserError
+from mnistpipe.images.prepare import Preparation
 from mnistpipe.scoring.scores import BATCH_SIZE, normalise, to_pixels
 
 INPUT, OUTPUT = "images", "probabilities"
-FORM = f"uint8, (n, {SIDE}, {SIDE}), grey levels 0..255, light on dark"  # of the input
+FORM = f"uint8, (n, {SIDE}, {SIDE}), grey levels 0..255"  # of the input
+PREPARED: dict[Preparation, str] = {
+    "mnist": "light on dark like MNIST's",
+    "resize": "each a whole picture as one sees it",
+}
 TOLERANCE = 1e-4  # of a probability: runtimes add the same numbers in other orders
 MADE_UP = 1000  # images, where there are none to test on
 
@@ -157,7 +162,7 @@ def run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.out or Path(model.with_suffix(wanted.suffix).name)
     if path.suffix != wanted.suffix:
         raise UserError(f"{path} should end in {wanted.suffix}, as {wanted.runtime}'s files do.")
-    classifier = load(model, "resize")
+    classifier = load(model)
     images, described = _test_images()
     content = wanted.write(classifier)
     difference = largest_difference(classifier, wanted.read(content), images)
@@ -168,7 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     write_bytes(path, content)
     print(
-        f"{path} takes {INPUT}: {FORM}; and gives\n"
+        f"{path} takes {INPUT}: {_form(classifier)}; and gives\n"
         f"{OUTPUT}: float32, (n, {len(classifier.card.classes)}), of the classes in its metadata.\n"
         f"{wanted.runtime} and PyTorch agree on {described}: "
         f"the largest difference of a probability is {difference:.2g}."
@@ -195,8 +200,13 @@ def _metadata(classifier: ImageClassifier) -> dict[str, str]:
         "classes": json.dumps(card.classes),
         "dataset": card.dataset,
         "network": card.network,
-        INPUT: FORM,
+        INPUT: _form(classifier),
     }
+
+
+def _form(classifier: ImageClassifier) -> str:
+    """Of the input, prepared like what the network was trained on."""
+    return f"{FORM}, {PREPARED[classifier.preparation]}"
 
 
 def _test_images() -> tuple[UInt8[ndarray, "n 28 28"], str]:

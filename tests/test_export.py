@@ -19,6 +19,7 @@ from mnistpipe.cli import main
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.export import FORMATS
+from mnistpipe.images.prepare import TITLE_ENDS, Preparation
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.networks.models import build_network
 from tests.conftest import ROOT
@@ -104,6 +105,27 @@ def test_a_file_says_what_the_classifier_says(
     for wrong in (IMAGES[:2] / np.float32(255), np.zeros((2, 29, 29), np.uint8), IMAGES[0]):
         with pytest.raises(Exception, match=r"(?i)invalid|not implemented|size"):
             run(wrong)
+
+
+@pytest.mark.parametrize(
+    ("preparation", "said"),
+    [("mnist", "light on dark like MNIST's"), ("resize", "each a whole picture as one sees it")],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_file_says_how_its_own_images_are_prepared(
+    preparation: Preparation,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Pictures that were taken as they are need not be light on dark."""
+    title = f"pets {TITLE_ENDS[preparation]}"
+    card = ModelCard("convnet", 0.5, title, ("cat", "dog", "bird"), 0.5, 0.3)
+    write_model(Path("pets.safetensors"), build_network("convnet", 0.5, n_classes=3), card)
+    export(monkeypatch, "torchscript", "--model", "pets.safetensors")
+    _, metadata = read_torchscript(Path("pets.pt"))
+    assert metadata["images"].endswith(said)
+    assert f"takes images: {metadata['images']}; and gives" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("folder")
