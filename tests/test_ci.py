@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,32 @@ def test_its_commands_are_those_of_the_ci(steps: list[dict[str, Any]]) -> None:
     unconditional = [step["run"] for step in steps if "run" in step and "if" not in step]
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert unconditional == re.findall(r"^(?:make .*|\.ci/\w+)", text, re.MULTILINE)
+
+
+def test_no_test_is_skipped_there_for_want_of_a_browser(tmp_path: Path) -> None:
+    """Where it cannot be installed, nothing else is tried, and that is a failure."""
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / "bin").mkdir()
+    for name in ("run", "browser"):
+        shutil.copy(ROOT / ".ci" / name, tmp_path / ".ci" / name)
+    for name in ("apt-get", "make"):
+        command = tmp_path / "bin" / name
+        command.write_text(f"#!/bin/sh\necho {name} was called\nexit 1\n")
+        command.chmod(0o755)
+    for name in ("dirname", "grep"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
+    ran = subprocess.run(
+        ["/bin/sh", tmp_path / ".ci" / "run"],
+        env={"PATH": str(tmp_path / "bin"), "MNISTPIPE_MIRROR": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert ran.stdout == "apt-get was called\n"
+    assert ran.stderr == (
+        "ERROR: without Chromium, Node and axe-core report.html cannot be tested.\n"
+    )
 
 
 def test_it_may_do_little_and_not_for_long(workflow: dict[Any, Any]) -> None:
