@@ -18,7 +18,14 @@ from mnistpipe.data.raw_files import (
     raw_files,
     recognise,
 )
-from mnistpipe.data.sources import MIRROR_VARIABLE, Source, bring_files, sources
+from mnistpipe.data.sources import (
+    ARCHIVE,
+    MIRROR_VARIABLE,
+    Source,
+    bring_files,
+    is_archived,
+    sources,
+)
 from mnistpipe.data.web import UnreachableError, without_password
 from mnistpipe.files.errors import UserError
 
@@ -63,11 +70,12 @@ def fetch(folder: Path, data: Data, mirror: str | None, tell: Callable[[str], No
     if failures and data.fallback is not None:
         tell(_fallback_warning(_home(folder, name), title, failures))
         name, files = data.fallback, {}
+    pinned = f"EMNIST's archive {ARCHIVE}" if is_archived(name) else "the packed file as published"
     for role, path in files.items():
         if recognise(path) is None:
             tell(
-                f"{path} is taken for {RawFile(name, role)}: it has their form, and there is no "
-                "digest to check its content by"
+                f"{path} is taken for {RawFile(name, role)} by its form alone: "
+                f"a digest is known only of {pinned}"
             )
     write_source(
         folder, name, {role: path.relative_to(folder).as_posix() for role, path in files.items()}

@@ -39,15 +39,21 @@ class Source:
     is_public: bool
 
 
+def is_archived(dataset: str) -> bool:
+    """Whether its files are published in EMNIST's archive alone."""
+    return dataset.startswith("emnist-")
+
+
 def sources(dataset: str, mirror: str) -> Iterator[Source]:
-    """In the order in which they are asked. EMNIST is published as one archive of all its parts."""
-    is_archived = dataset.startswith("emnist-")
+    """In the order in which they are asked."""
     if mirror:
         yield Source(mirror, bring_files, is_public=False)
-        if is_archived:
+        if is_archived(dataset):
             yield Source(mirror, bring_from_archive, is_public=False)
     for address in public_addresses(dataset):
-        yield Source(address, bring_from_archive if is_archived else bring_files, is_public=True)
+        yield Source(
+            address, bring_from_archive if is_archived(dataset) else bring_files, is_public=True
+        )
 
 
 def local_folder(source: str) -> Path | None:

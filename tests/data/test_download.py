@@ -700,8 +700,8 @@ def test_a_file_for_which_no_digest_is_known_is_taken_by_its_form_with_a_line(
     assert load_raw(raw).classes[5] == "ha"
     assert len(told) == 4
     assert told[0] == (
-        f"{raw}/train-images-idx3-ubyte is taken for the training images of KMNIST: it has their "
-        "form, and there is no digest to check its content by"
+        f"{raw}/train-images-idx3-ubyte is taken for the training images of KMNIST by its form "
+        "alone: a digest is known only of the packed file as published"
     )
 
 
@@ -783,7 +783,10 @@ def test_emnists_files_come_from_its_archive_or_by_themselves(
     dataset = load_raw(raw)
     assert (dataset.title, dataset.train.labels.tolist()) == ("EMNIST Letters", [5])
     assert {path.name for path in (raw / "emnist-letters").iterdir()} == files.keys()
-    assert fetch(raw, LETTERS, None, silence) == "emnist-letters"
+    told: list[str] = []
+    assert fetch(raw, LETTERS, None, told.append) == "emnist-letters"
+    assert len(told) == 4
+    assert told[0].endswith(" alone: a digest is known only of EMNIST's archive gzip.zip")
     assert list(raw.parent.iterdir()) == [raw]
 
 
