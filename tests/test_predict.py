@@ -70,13 +70,24 @@ def test_what_is_no_image_costs_a_line_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("nothing").mkdir()
-    words = ["notes.txt", "none.png", "broken.png", "nothing", "x*.png", "two.png", "--json"]
+    Path("hollow.png").touch()
+    words = [
+        "notes.txt",
+        "hollow.png",
+        "none.png",
+        "broken.png",
+        "nothing",
+        "x*.png",
+        "two.png",
+        "--json",
+    ]
     assert predict(monkeypatch, *words) == 1
     out, err = capsys.readouterr()
     assert [json.loads(line)["class"] for line in out.splitlines()] == ["2"]
     assert err.splitlines() == [
         "ERROR: notes.txt is no image of a kind that can be read: PNG, JPEG, BMP, GIF, TIFF, WebP "
         "or PPM; convert it into one.",
+        "ERROR: hollow.png is empty (0 bytes); save the image anew.",
         "ERROR: none.png is missing; name an image that is there.",
         "ERROR: broken.png is damaged or cut short.",
         "ERROR: nothing is a folder without images.",
@@ -111,7 +122,9 @@ def test_standard_input_is_an_image(
     assert predict(monkeypatch, "-") == status
     out, err = capsys.readouterr()
     assert (
-        out.startswith("-: 2 (") if status == 0 else err.startswith("ERROR: standard input is no")
+        out.startswith("-: 2 (")
+        if status == 0
+        else err.startswith("ERROR: standard input is empty")
     )
 
 

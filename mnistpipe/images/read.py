@@ -46,6 +46,8 @@ def read_image(source: Path | io.BytesIO, name: str = "the image") -> UInt8[ndar
     except FileNotFoundError as error:
         raise UserError(f"{name} is missing; name an image that is there.") from error
     except UnidentifiedImageError as error:
+        if _is_empty(source):
+            raise UserError(f"{name} is empty (0 bytes); save the image anew.") from error
         raise UserError(
             f"{name} is no image of a kind that can be read: PNG, JPEG, BMP, GIF, TIFF, WebP or "
             "PPM; convert it into one."
@@ -58,6 +60,10 @@ def read_image(source: Path | io.BytesIO, name: str = "the image") -> UInt8[ndar
         strerror = getattr(error, "strerror", None)  # of the system's own: a folder, no permission
         reason = f"cannot be read: {strerror}" if strerror else "is damaged or cut short"
         raise UserError(f"{name} {reason}.") from error
+
+
+def _is_empty(source: Path | io.BytesIO) -> bool:
+    return (source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes) == 0
 
 
 def _check_size(image: Image.Image) -> None:

@@ -185,7 +185,7 @@ def test_a_few_files_that_are_no_images_are_named_and_passed_over(tmp_path: Path
     text = refusal(tmp_path)
     assert text.startswith("4 of 12 files in . cannot be used, and no more than 3 are passed over")
     assert "; mend or remove them. ./train/cat/0.png is no image" in text
-    assert "; convert it into one. ./train/cat/1.png is no image" in text
+    assert "; convert it into one. ./train/cat/1.png is empty (0 bytes); save" in text
 
 
 @pytest.mark.faults
