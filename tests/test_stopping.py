@@ -211,12 +211,15 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_kill_stops_make_repro_with_all_that_it_started(study: Path, jobs: str) -> None:
+    """And whoever reads the report then is told that it is of another run."""
+    (study / "REPORT.md").touch()
     with started(study, "-m", "tools", "repro", "--jobs", jobs) as process:
         wait_until((study / "at-work").exists)
         below = psutil.Process(process.pid).children(recursive=True)
         assert len(below) == 2
         process.send_signal(SIGTERM)
-        assert end_of(process) == (143, "")
+        said = "REPORT.md: still of the last run that was finished, not of this one.\n"
+        assert end_of(process) == (143, said)
         assert not any(map(lives, below))
 
 

@@ -64,6 +64,8 @@ def reproduce(jobs: int, stages: list[str]) -> int:
     with only_one("make repro"):
         leftovers.clear(partial(print, flush=True))
         status = _reproduce(params, jobs, stages, stopped_by)
+    if status or stopped_by:
+        _tell_of_old_report()
     return 128 + stopped_by[0] if stopped_by else status
 
 
@@ -119,6 +121,16 @@ def _reproduce(params: Params, jobs: int, stages: list[str], stopped_by: list[in
     if status == 0 and not stopped_by:
         status = _dvc(["repro", *stages])
     return status
+
+
+def _tell_of_old_report() -> None:
+    """Until the last stage runs, the report is of whatever was finished before."""
+    old = [path for path in ("REPORT.md", "report.html") if Path(path).exists()]
+    if old:
+        print(
+            f"{' and '.join(old)}: still of the last run that was finished, not of this one.",
+            file=sys.stderr,
+        )
 
 
 def _holds_a_fallback(wanted: str) -> bool:
