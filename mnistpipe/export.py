@@ -20,12 +20,11 @@ from mnistpipe.data.split import SIDE
 from mnistpipe.data.split_file import SPLIT_FILE, read_split
 from mnistpipe.files.artifacts import write_bytes
 from mnistpipe.files.errors import UserError
-from mnistpipe.images.prepare import Preparation
 from mnistpipe.scoring.scores import BATCH_SIZE, normalise, to_pixels
 
 INPUT, OUTPUT = "images", "probabilities"
 FORM = f"uint8, (n, {SIDE}, {SIDE}), grey levels 0..255"  # of the input
-PREPARED: dict[Preparation, str] = {
+PREPARED = {  # by the classifier's preparation
     "mnist": "light on dark like MNIST's",
     "resize": "each a whole picture as one sees it",
 }
