@@ -100,7 +100,7 @@ def test_the_summary_tells_what_has_changed(tmp_path: Path) -> None:
     before, figure, after = lock.read_text(encoding="utf-8").partition("plots/robustness.png")
     after = re.sub(r"md5: \w{8}", "md5: 01234567", after, count=1)
     lock.write_text(before + figure + after, encoding="utf-8")
-    shutil.copy(folder / "docs/robustness.png", folder / "docs/learning-curve.png")
+    shutil.copy(folder / "docs/page-map.png", folder / "docs/page-results.png")
     commit(folder, "change")
 
     printed = run(folder, ".ci/summary", "HEAD~1")
@@ -112,7 +112,7 @@ def test_the_summary_tells_what_has_changed(tmp_path: Path) -> None:
         re.MULTILINE,
     )
     assert re.findall(r"^- (.*)$", printed, re.MULTILINE) == [
-        "docs/learning-curve.png",
+        "docs/page-results.png",
         "plots/predictions/train-net.csv",
         "plots/robustness.png",
     ]

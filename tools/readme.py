@@ -19,10 +19,7 @@ from mnistpipe.study import load_params
 README = Path("README.md")
 SUMMARY = Path("metrics/summary.json")
 TUNED_SUMMARY = Path("recipes/tuned/summary.json")
-PICTURES = (
-    Path("plots/learning-curve.png"),
-    Path("plots/robustness.png"),
-)
+PICTURES = (Path("plots/learning-curve.png"),)
 REPORT_PAGE, PAGE = Path("report.html"), Path("docs/page.md")
 
 

@@ -1,4 +1,4 @@
-"""Take the README's pictures of report.html: python -m tools screenshots.
+"""Take the docs' pictures of report.html: python -m tools screenshots.
 
 Where Chromium is not installed, they stay as they are.
 """
@@ -30,7 +30,7 @@ def main() -> None:
         )
         return
     if not REPORT_PAGE.exists():
-        raise UserError(f"{REPORT_PAGE} missing; run: make repro")
+        raise UserError(f"{REPORT_PAGE} is missing; run: make repro")
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         start_browser(program, Path(profile)) as browser,
