@@ -71,3 +71,10 @@ def test_the_write_ups_recipe_is_not_searched(monkeypatch: pytest.MonkeyPatch) -
     Path("params.yaml").write_text(PARAMS_FILE.read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(UserError, match="one-cycle"):
         look(monkeypatch, "train-net", 1)
+
+
+@pytest.mark.parametrize("words", [[], ["train-nte"]])
+def test_a_stage_has_to_be_named(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["search", *words, "--trials", "1"])
+    with pytest.raises(UserError, match=r"^Name one .*\(train-convnet, .*\): make search STAGE="):
+        search.main()

@@ -36,8 +36,8 @@ def main() -> None:
         )
     if not conflicts:
         raise UserError(
-            "git knows of no conflict. Was a file added with one in it? Bring it back: "
-            f"git checkout --merge {LOCK}"
+            "git knows of no conflict, so that nothing is left to resolve; one that was added as "
+            f"it stood comes back by: git checkout --merge {LOCK}"
         )
     for path, sides in conflicts.items():
         if path == LOCK:

@@ -34,17 +34,26 @@ COLUMNS = ("trial", "state", "validation_error")
 def main() -> None:
     """Search, then write every trial into a table and print the best."""
     parser = argparse.ArgumentParser(description="Search a train stage's hyperparameters.")
-    parser.add_argument("stage", choices=load_params().train_stages)
+    parser.add_argument("stage", nargs="?", help="as in params.yaml: train-net")
     parser.add_argument("--trials", type=at_least_one, default=20, help="how many more to run")
     parser.add_argument("--fraction", type=_share, default=0.25, help="of the training split")
     parser.add_argument("--epochs", type=at_least_one, default=8, help="of each trial")
     parser.add_argument("--seed", type=at_least_one, default=1, help="of images and weights")
     parser.add_argument("--table", type=Path, help="CSV file for all trials so far")
     arguments = parser.parse_args()
-    recipe = load_params().training_run(arguments.stage).recipe
+    params = load_params()
+    if arguments.stage not in params.train_stages:
+        raise UserError(
+            f"Name one stage that trains ({', '.join(params.train_stages)}): "
+            "make search STAGE=train-net"
+        )
+    recipe = params.training_run(arguments.stage).recipe
     recipe = change(recipe, {"epochs": arguments.epochs, "min_steps": 0})
     if not isinstance(recipe.schedule, OneCycle):
-        raise UserError("The search is for one-cycle recipes, such as recipes/tuned/params.yaml.")
+        raise UserError(
+            "The search is for one-cycle recipes; take one: "
+            "cp recipes/tuned/params.yaml params.yaml"
+        )
     table = choose(
         search, arguments.stage, recipe, arguments.fraction, arguments.seed, arguments.trials
     )
