@@ -64,7 +64,7 @@ def reproduce(jobs: int, stages: list[str]) -> int:
     with only_one("make repro"):
         leftovers.clear(partial(print, flush=True))
         status = _reproduce(params, jobs, stages, stopped_by)
-    if status or stopped_by:
+    if not stages and (status or stopped_by):
         _tell_of_old_report()
     return 128 + stopped_by[0] if stopped_by else status
 
