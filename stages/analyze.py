@@ -33,7 +33,7 @@ from mnistpipe.scoring.scores import predict_arrays
 from mnistpipe.training.plan import BEST_STAGE, read_training_run
 from mnistpipe.training.recipe import Recipe
 
-MOST_QUERIES = 20  # a figure of a hundred rows would be read by nobody
+MOST_QUERIES = 10  # which a page holds
 
 
 def main() -> None:

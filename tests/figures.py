@@ -8,10 +8,14 @@ from itertools import combinations
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from mnistpipe.files.figure_style import SMALL, TWO_COLUMNS, in_style
 
 LONG_TITLE = "scikit-learn digits (not MNIST)"
 
 
+@in_style
 def draw(figure: Figure) -> RendererAgg:
     """Lay the figure out and draw it, so that places and pixels can be asked for."""
     canvas = FigureCanvasAgg(figure)
@@ -52,25 +56,33 @@ def assert_is_a_png_of_its_size(figure: Figure) -> None:
     )
 
 
-def assert_no_text_is_cut(figure: Figure) -> None:
-    box = figure.get_tightbbox(draw(figure))  # in inches, of all that is visible
+@in_style
+def assert_is_fit_for_print(figure: Figure) -> None:
+    """It fits a page's width, and all of its texts are whole, apart and large enough to be read."""
+    renderer = draw(figure)
+    assert figure.get_figwidth() <= TWO_COLUMNS + 1e-9
+    box = figure.get_tightbbox(renderer)  # in inches, of all that is visible
     assert box.x0 >= 0
     assert box.y0 >= 0
     assert box.x1 <= figure.get_figwidth()
     assert box.y1 <= figure.get_figheight()
+    texts = texts_of(figure)
+    assert min(text.get_fontsize() for text in texts) >= SMALL
+    # Of an annotation without its arrow.
+    boxes = [(text.get_text(), Text.get_window_extent(text, renderer)) for text in texts]
+    for (one, first), (other, second) in combinations(boxes, 2):
+        assert not first.overlaps(second), (one, other)
 
 
-def assert_tick_labels_are_apart(figure: Figure) -> None:
-    renderer = draw(figure)
-    axes = figure.axes[0]
-    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-        low, high = axes.bbox.get_points()
-        boxes = [label.get_window_extent(renderer) for label in labels if label.get_text()]
-        # Ticks outside the limits are not drawn.
-        boxes = [
-            box
-            for box in boxes
-            if low[0] <= (box.x0 + box.x1) / 2 <= high[0]
-            or low[1] <= (box.y0 + box.y1) / 2 <= high[1]
-        ]
-        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+def texts_of(figure: Figure) -> list[Text]:
+    """Those that are drawn: of an axis those of the ticks within its limits."""
+    found = list(figure.texts)
+    for legend in (*figure.legends, *(axes.get_legend() for axes in figure.axes)):
+        found += [] if legend is None else [*legend.get_texts(), legend.get_title()]
+    for axes in figure.axes:
+        found += [each for each in axes.get_children() if isinstance(each, Text)]
+        for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
+            low, high = sorted(axis.get_view_interval())
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            found += [axis.label, *(tick.label1 for tick in ticks)]
+    return [text for text in found if text.get_visible() and text.get_text().strip()]

@@ -1,4 +1,4 @@
-"""Take the docs' pictures of report.html: python -m tools screenshots.
+"""Take the README's pictures of report.html: python -m tools screenshots.
 
 Where Chromium is not installed, they stay as they are.
 """

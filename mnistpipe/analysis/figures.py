@@ -1,12 +1,13 @@
 """What the best network learned, as figures."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Int64
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from numpy import ndarray
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
@@ -14,19 +15,24 @@ from mnistpipe.data.split import Labelled
 from mnistpipe.files.figure_style import (
     CLASS_COLOURS,
     CLASS_MARKERS,
-    LETTER,
+    LINE,
     ONE_COLUMN,
+    PAGE,
     SHARES,
     SIGNED,
     SMALL,
     TEST_COLOUR,
     TWO_COLUMNS,
+    draw_pictures,
+    frame,
     in_style,
     name_classes,
     show_image,
+    text_width,
 )
 
-_FEW = 10  # classes; figures of more take the room that they need
+_FEW = 10  # classes
+_CELL, _SMALL_CELL = 0.25, 0.22  # inches, of a confusion matrix of few classes and of more
 
 
 @in_style
@@ -35,32 +41,23 @@ def draw_mistakes(
 ) -> Figure:
     """The most confident mistakes: each image with label, prediction and confidence."""
     names = name_classes(classes)
-    longest = max(map(len, names))
-    count = min(count, len(mistakes.indices))
     # Two names that are longer than a digit have a line each.
-    between, lines = (", ", 2) if longest <= 2 else ("\n", 3)  # noqa: PLR2004
-    columns = int(TWO_COLUMNS / (SMALL * LETTER * max(19, len("taken for ") + longest) + 0.06))
-    rows = max(1, -(-count // columns))
-    side = TWO_COLUMNS / columns
-    size = (TWO_COLUMNS, (side + lines * 1.3 * SMALL / 72) * rows + 0.3)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(
-        f"{dataset}: {count} of {len(mistakes.indices)} mistakes, the most confident first"
-    )
-    cells = figure.subplots(rows, columns, squeeze=False).ravel()
-    for cell in cells:
-        cell.set_axis_off()
-    for cell, index, predicted, confidence in zip(
-        cells, mistakes.indices[:count], mistakes.predicted, mistakes.confidence, strict=False
-    ):
-        show_image(cell, test.images[index])
-        cell.set_title(
-            f"true {names[test.labels[index]]}{between}taken for {names[predicted]}\n"
-            f"({_percent(confidence)})",
-            fontsize=SMALL,
-            pad=2,
+    between = ", " if max(map(len, names)) <= 2 else "\n"  # noqa: PLR2004
+    indices = mistakes.indices[:count].tolist()
+    captions = [
+        f"true {names[test.labels[index]]}{between}taken for {names[predicted]}\n"
+        f"({_percent(confidence)})"
+        for index, predicted, confidence in zip(
+            indices, mistakes.predicted, mistakes.confidence, strict=False
         )
-    return figure
+    ]
+    return draw_pictures(
+        [test.images[index] for index in indices],
+        captions,
+        lambda shown: (
+            f"{dataset}: {shown} of {len(mistakes.indices)} mistakes, the most confident first"
+        ),
+    )
 
 
 @in_style
@@ -72,10 +69,11 @@ def draw_kernels(kernels: Float[ndarray, "k 1 h w"], dataset: str) -> Figure:
     figure.suptitle(f"The {len(kernels)} kernels of Net's first layer, trained on\n{dataset}")
     limit = float(np.abs(kernels).max())
     grid = figure.subplots(rows, columns, squeeze=False)
-    for cell in grid.flat:
+    for cell in grid.flat[len(kernels) :]:
         cell.set_axis_off()
     for number, (cell, kernel) in enumerate(zip(grid.flat, kernels[:, 0], strict=False)):
         picture = cell.imshow(kernel, cmap=SIGNED, vmin=-limit, vmax=limit)
+        frame(cell)
         cell.set_title(str(number), fontsize=SMALL, pad=1)
     figure.colorbar(picture, ax=grid, label="weight", shrink=0.9)
     return figure
@@ -85,52 +83,59 @@ def draw_kernels(kernels: Float[ndarray, "k 1 h w"], dataset: str) -> Figure:
 def draw_confusion(
     counts: Int[ndarray, "c c"], classes: Sequence[str], dataset: str, *, normalise: bool
 ) -> Figure:
-    """The confusion matrix as counts, or each row as shares of its class."""
+    """The confusion matrix as counts, or each row as shares of its class.
+
+    Of more classes than two columns hold, those with the most mistakes are shown.
+    """
     names = name_classes(classes)
-    longest = max(map(len, names))
-    few = len(names) <= _FEW
-    cell = 0.31 if few else 0.2  # inches
-    side = max(cell * len(names), 2.4)  # with room for the title, and for the scale's name
-    room = (longest - 1) * SMALL * LETTER  # for names on an axis, beside a digit's
-    is_upright = longest > 2  # noqa: PLR2004
-    width, height = 1.15 * side + 0.8 + room, side + 0.8 + room * is_upright
-    figure = Figure(figsize=(width, height), layout="constrained")
+    room = text_width(*names)
+    cell = _CELL if len(names) <= _FEW else _SMALL_CELL
+    most = int((TWO_COLUMNS - 0.55 - room) / cell)
+    shown = _most_confused(counts, most)
+    names = [names[number] for number in shown]
+    side = max(cell * len(names), 2.6)  # inches, with room for the title
+    is_upright = room > side / len(names)
+    size = (side + 0.55 + room, side + 1.2 + room * is_upright)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.maximum(totals, 1)
     # Colour by share in both: counts of classes of different sizes would not compare. The
     # square root makes the few mistakes visible beside the many right answers.
-    picture = axes.imshow(np.sqrt(shares), cmap=SHARES, vmin=0, vmax=1)
-    for row in range(len(counts)):
-        for column in range(len(counts)):
-            if counts[row, column] == 0:
-                continue
-            text = f"{shares[row, column]:.3f}" if normalise else str(counts[row, column])
-            if normalise and not few:
-                text = text.removeprefix("0")[:4]  # which fits
-            colour = "white" if np.sqrt(shares[row, column]) > 0.55 else "black"  # noqa: PLR2004
-            axes.text(
-                column,
-                row,
-                text,
-                ha="center",
-                va="center",
-                color=colour,
-                fontsize=SMALL,
-            )
-    bar = figure.colorbar(picture, ax=axes, label="share of the true class (square-root scale)")
-    ticks = (0, 0.01, 0.1, 0.25, 0.5, 1)
-    bar.set_ticks([math.sqrt(share) for share in ticks], labels=[f"{share:g}" for share in ticks])
+    shares = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[np.ix_(shown, shown)]
+    axes.imshow(np.sqrt(shares), cmap=SHARES, vmin=0, vmax=1)
+    for row, column in np.argwhere(shares > 0).tolist():
+        share = shares[row, column]
+        text = f"{share:.3f}".removeprefix("0")[:4]
+        axes.text(
+            column,
+            row,
+            text if normalise else str(counts[shown[row], shown[column]]),
+            ha="center",
+            va="center",
+            color="white" if np.sqrt(share) > 0.55 else "black",  # noqa: PLR2004
+            fontsize=SMALL,
+        )
     axes.set_xticks(range(len(names)), names, rotation=90 * is_upright)
     axes.set_yticks(range(len(names)), names)
-    kind = "rows sum to one" if normalise else "numbers of images"
+    notes = [
+        "predicted class",
+        f"in the cells: {'shares of the true class' if normalise else 'numbers of images'}",
+        "colour: square root of the share of the true class",
+    ]
+    if len(names) < len(classes):
+        notes.append(f"{len(names)} of {len(classes)} classes: those with the most mistakes")
     right = int(np.trace(counts))
     axes.set(
-        xlabel="predicted class",
+        xlabel="\n".join(notes),
         ylabel="true class",
-        title=f"{right:,} of {counts.sum():,} test images right ({kind})\n{dataset}",
+        title=f"{right:,} of {counts.sum():,} test images right\n{dataset}",
     )
     return figure
+
+
+def _most_confused(counts: Int[ndarray, "c c"], most: int) -> Int64[ndarray, " s"]:
+    """The classes whose images, or that others' images, are most often taken for another."""
+    mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    return np.sort((-mistakes).argsort(kind="stable")[:most])
 
 
 @in_style
@@ -140,33 +145,19 @@ def draw_embedding(
     classes: Sequence[str],
     dataset: str,
 ) -> Figure:
-    """The t-SNE map, each class in its colour and shape, and named at its median."""
+    """The t-SNE map, each class in its colour and shape, and named at its median or near it."""
     names = name_classes(classes)
-    longest = max(map(len, names))
-    has_room = len(names) <= _FEW and longest <= 3  # noqa: PLR2004
-    letters = sum(map(len, names))
-    side = ONE_COLUMN if has_room else 4 * float(np.clip(np.sqrt(letters / 100), 1, 2.5))
-    columns = 0 if has_room else math.ceil(len(names) / (6 * side))  # of a legend, high as the map
-    room = columns * (longest * SMALL * LETTER + 0.4)
-    figure = Figure(figsize=(side + room, side), layout="constrained")
+    is_small = len(names) <= _FEW and max(map(len, names)) <= 3  # noqa: PLR2004
+    side = ONE_COLUMN if is_small else TWO_COLUMNS
+    figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     size = float(np.clip(side**2 * 1500 / len(labels), 1.5, 12))  # few points may be larger
     points: dict[str, Any] = {"linewidths": 0, "rasterized": True}
-    for number in np.unique(labels):
-        x, y = embedded[labels == number].T
+    numbers = np.unique(labels)
+    for number in numbers:
         tens, units = divmod(int(number), len(CLASS_COLOURS))
         colour, marker = CLASS_COLOURS[units], CLASS_MARKERS[tens]
-        axes.scatter(x, y, s=size, color=colour, marker=marker, **points)
-        axes.text(
-            float(np.median(x)),
-            float(np.median(y)),
-            names[number],
-            ha="center",
-            va="center",
-            fontsize=9 if has_room else SMALL,
-            weight="bold",
-            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour},
-        )
+        axes.scatter(*embedded[labels == number].T, s=size, color=colour, marker=marker, **points)
     axes.set(
         xticks=[],
         yticks=[],
@@ -174,17 +165,40 @@ def draw_embedding(
         ylabel="t-SNE, second dimension",
         title=f"Features of {len(labels):,} test images\n{dataset}",
     )
-    if not has_room:
-        axes.legend(
-            axes.collections,
-            [names[number] for number in np.unique(labels)],
-            title="class",
-            loc="center left",
-            bbox_to_anchor=(1, 0.5),
-            markerscale=4 / size**0.5,
-            ncols=columns,
-        )
+    figure.draw_without_rendering()
+    medians = np.array([np.median(embedded[labels == number], axis=0) for number in numbers])
+    _name_clouds(axes, medians, [names[number] for number in numbers], 9 if is_small else SMALL)
     return figure
+
+
+def _name_clouds(
+    axes: Axes, places: Float[ndarray, "c 2"], names: Sequence[str], size: float
+) -> None:
+    """Each name in a box at its place, or as near above or below as others leave it room."""
+    to_inches = axes.transData - axes.figure.dpi_scale_trans
+    taken: list[Bbox] = []
+    for place, name, cloud in zip(places, names, axes.collections, strict=True):
+        x, y = to_inches.transform(place)
+        width, height = text_width(name, size=1.15 * size) + 0.6 * size / 72, 1.9 * size / 72
+        boxes = [
+            Bbox.from_bounds(x - width / 2, y + step * height / 2 - height / 2, width, height)
+            for step in sorted(range(-40, 41), key=abs)
+        ]
+        box = next((box for box in boxes if not any(map(box.overlaps, taken))), boxes[0])
+        taken.append(box)
+        axes.text(
+            *to_inches.inverted().transform(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)),
+            name,
+            ha="center",
+            va="center",
+            fontsize=size,
+            weight="bold",
+            bbox={
+                "boxstyle": "round,pad=0.2",
+                "facecolor": "white",
+                "edgecolor": cloud.get_facecolor()[0],
+            },
+        )
 
 
 @in_style
@@ -197,37 +211,41 @@ def draw_neighbours(
     *,
     share: float,
 ) -> Figure:
-    """A row for each query image: itself, then its nearest neighbours with label and distance."""
-    names = name_classes(classes)
-    longest = max(map(len, names))
-    columns = 1 + neighbours.indices.shape[1]
-    between = " " if longest <= 3 else "\n"  # noqa: PLR2004
-    cell_width = max(0.62, 1.2 * SMALL * LETTER * (longest + len(" (other)")))
-    width = max(cell_width * columns, 4.2)  # of the heading, at least
-    height = 0.85 * len(queries) + 0.75
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """A row for each query image: itself, then its nearest neighbours with label and distance.
+
+    As many neighbours and rows as a page holds.
+    """
+    names = name_classes(classes, longest=14)  # which is what a column is wide
+    has_room = max(map(len, names)) <= 3  # noqa: PLR2004
+    between = " " if has_room else "\n"
+    columns = min(1 + neighbours.indices.shape[1], 10)
+    side = 0.62 if has_room else 0.67  # inches
+    row_height = side + (1.5 if has_room else 2.5) * LINE
+    queries = queries[: int((PAGE - 0.75) / row_height)]
+    width = max(side * columns, 4.6)  # of the heading, at least
+    size = (width, row_height * len(queries) + 0.75)
+    figure = Figure(figsize=size, layout="constrained")
     heading = [
         "Test images and their nearest neighbours among Net's features",
         dataset,
-        f"(over the whole test set {share:.2%} of the neighbours have the query's label)",
+        "with label and distance; framed: not of the query's class, as "
+        f"{1 - share:.2%} of all neighbours",
     ]
     if len(queries) < len(names):
         heading.append(f"{len(queries)} of {len(names)} classes")
     figure.suptitle("\n".join(heading), fontsize="medium")
     grid = figure.subplots(len(queries), columns, squeeze=False)
     for row, query in zip(grid, queries, strict=True):
-        show_image(row[0], test.images[query], frame="black")
+        show_image(row[0], test.images[query], edge="black")
         title = f"query:{between}{names[test.labels[query]]}"
         row[0].set_title(title, fontsize=SMALL, weight="bold", pad=2)
         for cell, index, distance in zip(
-            row[1:], neighbours.indices[query], neighbours.distances[query], strict=True
+            row[1:], neighbours.indices[query], neighbours.distances[query], strict=False
         ):
             same = test.labels[index] == test.labels[query]
-            show_image(cell, test.images[index], frame=None if same else TEST_COLOUR)
-            mark = "" if same else " (other)"
-            cell.set_title(
-                f"{names[test.labels[index]]}{mark}\nat {distance:.2f}", fontsize=SMALL, pad=2
-            )
+            show_image(cell, test.images[index], edge=None if same else TEST_COLOUR)
+            title = f"{names[test.labels[index]]},{between}{distance:.2f}"
+            cell.set_title(title, fontsize=SMALL, pad=2)
     return figure
 
 

@@ -7,21 +7,20 @@ import numpy as np
 from jaxtyping import Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter, StrMethodFormatter
 from numpy import ndarray
 
 from mnistpipe.confidence.calibration import LEAST_COVERAGE, Reliability, RiskCoverage
 from mnistpipe.confidence.labels import Disputed
 from mnistpipe.data.split import Labelled
 from mnistpipe.files.figure_style import (
-    LETTER,
-    SMALL,
+    PAGE,
     TEST_COLOUR,
     TRAINING_COLOUR,
     TWO_COLUMNS,
+    draw_pictures,
     in_style,
     name_classes,
-    show_image,
 )
 from mnistpipe.scoring.significance import wilson_interval
 
@@ -34,7 +33,7 @@ def draw_calibration(
 ) -> Figure:
     """A reliability diagram above the numbers of answers, beside risk against coverage."""
     figure = Figure(figsize=(TWO_COLUMNS, 3.2), layout="constrained")
-    figure.suptitle(f"{dataset}: is {stage} sure when it is right? (with 95 % intervals)")
+    figure.suptitle(f"{dataset}: is {stage} sure when it is right? (with Wilson's 95% intervals)")
     cells = figure.subplot_mosaic([["accuracy", "risk"], ["count", "risk"]], height_ratios=[3, 1])
     cells["count"].sharex(cells["accuracy"])
     _draw_reliability(cells["accuracy"], cells["count"], reliability)
@@ -62,11 +61,15 @@ def _draw_reliability(axes: Axes, counts: Axes, reliability: Reliability) -> Non
     axes.set(ylabel="accuracy", xlim=(0, 1.02), ylim=(-0.02, 1.05))
     axes.tick_params(labelbottom=False)
     axes.grid(alpha=0.3)
-    axes.legend()
-    counts.bar(
-        np.arange(bins) / bins, reliability.count, width=1 / bins, align="edge", color=TEST_COLOUR
-    )
-    counts.set(xlabel="confidence", ylabel="images", yscale="log", ylim=(0.5, None))
+    _put_legend_above(axes)
+    # An outline: on a logarithmic axis, which has no zero, filled bars would lie by their areas.
+    counts.stairs(reliability.count, np.linspace(0, 1, bins + 1), baseline=0.5, color=TEST_COLOUR)
+    top = 2 * max(int(reliability.count.max()), 1)
+    counts.set(xlabel="confidence", ylabel="images", yscale="log", ylim=(0.5, top))
+    counts.yaxis.set_major_locator(LogLocator(numticks=4))
+    counts.yaxis.set_minor_locator(NullLocator())
+    counts.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    counts.grid(alpha=0.3)
     for axis in (axes.xaxis, axes.yaxis, counts.xaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
@@ -82,7 +85,7 @@ def _draw_risk(axes: Axes, risk: RiskCoverage) -> None:
     axes.axhline(
         errors[-1] / answers[-1], color=TRAINING_COLOUR, linestyle="--", label="all images"
     )
-    top = max(1.6 * errors[-1] / answers[-1], 0.001)
+    top = min(1.05 * max(float(high.max()), 0.001), 1.02)
     axes.set(
         xlabel="coverage: share of the images, the most confident first",
         ylabel="risk: share of them misclassified",
@@ -92,7 +95,12 @@ def _draw_risk(axes: Axes, risk: RiskCoverage) -> None:
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    _put_legend_above(axes)
+
+
+def _put_legend_above(axes: Axes) -> None:
+    """In a line, where it hides nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderpad=0)
 
 
 @in_style
@@ -116,32 +124,23 @@ def draw_disputed(
 
     """
     names = name_classes(classes)
-    longest = max(map(len, names))
-    shown = disputed.indices[:_MOST]
+    indices = disputed.indices[:_MOST].tolist()
     # Two names that are longer than a digit have a line each.
-    between, lines = (", ", 2) if longest <= 2 else ("\n", 3)  # noqa: PLR2004
-    letters = max(len("9 by 11, 4 by 1") if lines == 2 else 0, len("labelled ") + longest)  # noqa: PLR2004
-    columns = int(TWO_COLUMNS / (SMALL * LETTER * letters + 0.06))
-    rows = max(1, -(-len(shown) // columns))
-    side = TWO_COLUMNS / columns
-    size = (TWO_COLUMNS, (side + lines * 1.3 * SMALL / 72) * rows + 0.4)
-    figure = Figure(figsize=size, layout="constrained")
-    heading = (
-        f"{dataset}: {len(shown)} of {len(disputed.indices)} test images that most of the "
-        f"{predicted.shape[1]} networks call the same other class"
-    )
-    framed = "\nframed: human reviewers rejected the label" if rejected else ""
-    figure.suptitle(heading + framed)
-    cells = figure.subplots(rows, columns, squeeze=False).ravel()
-    for cell in cells:
-        cell.set_axis_off()
-    for cell, index in zip(cells, shown.tolist(), strict=False):
-        show_image(cell, test.images[index], frame=TEST_COLOUR if index in rejected else None)
+    between = ", " if max(map(len, names)) <= 2 else "\n"  # noqa: PLR2004
+    captions = []
+    for index in indices:
         says = Counter(predicted[index].tolist()).most_common(2)
-        cell.set_title(
-            f"labelled {names[test.labels[index]]}\n"
-            + between.join(f"{names[number]} by {votes}" for number, votes in says),
-            fontsize=SMALL,
-            pad=2,
-        )
-    return figure
+        said = [f"{names[number]} by {votes}" for number, votes in says]
+        captions.append(f"labelled {names[test.labels[index]]}\n{between.join(said)}")
+    return draw_pictures(
+        [test.images[index] for index in indices],
+        captions,
+        lambda shown: (
+            f"{dataset}: {shown} of {len(disputed.indices)} test images that most of the "
+            f"{predicted.shape[1]} networks call the same other class\n"
+            "below the label: what the networks say, and how many of them"
+            + ("; framed: human reviewers rejected the label" if rejected else "")
+        ),
+        height=PAGE,
+        frames={place: TEST_COLOUR for place, index in enumerate(indices) if index in rejected},
+    )

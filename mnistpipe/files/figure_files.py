@@ -7,6 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from mnistpipe.files.artifacts import write_bytes
+from mnistpipe.files.figure_style import in_style
 
 # Nothing that changes from run to run, or with Matplotlib's version.
 _FORMATS = {
@@ -17,6 +18,7 @@ _FORMATS = {
 _DPI = {"png": 200, "svg": 400, "pdf": 400}  # in the latter, of what is pixels within them
 
 
+@in_style  # which says how wide texts are, here as where they were measured
 def write_figure(name: str, figure: Figure) -> None:
     """plots/NAME.png, figures/NAME.svg and figures/NAME.pdf; equal figures give equal bytes.
 

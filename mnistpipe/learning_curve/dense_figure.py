@@ -27,12 +27,9 @@ def draw_dense_curve(dense: Dense, dataset: str) -> Figure:
     """
     figure = Figure(figsize=(ONE_COLUMN, 3.3), layout="constrained")
     axes = figure.subplots()
-    axes.set(
-        xlabel="training examples",
-        ylabel="share of test images misclassified",
-        title=f"Error of Net by number of training examples\n{dataset}",
-    )
+    axes.set_title(f"Error of Net by number of training examples\n{dataset}")
     if not dense.sizes:
+        axes.set_axis_off()
         axes.text(0.5, 0.5, "dense-curve.sizes is empty", ha="center", transform=axes.transAxes)
         return figure
     small = [size for size in dense.sizes if size.images <= dense.fit_up_to]
@@ -42,11 +39,16 @@ def draw_dense_curve(dense: Dense, dataset: str) -> Figure:
     if dense.law is not None:
         _draw_law(axes, dense.law, small[-1].examples, dense.sizes)
     _draw_held_out(axes, dense.held_out)
-    axes.set(xscale="log", yscale="log")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="training examples",
+        ylabel="share of test images misclassified",
+    )
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    label_shares(axes, (1.0, 2.0, 5.0))
+    label_shares(axes)
     figure.legend(loc="outside lower left", title="Each network a point", alignment="left")
     return figure
 

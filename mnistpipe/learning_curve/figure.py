@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullLocator
 from matplotlib.typing import ColorType
 from numpy import ndarray
 
@@ -18,6 +18,7 @@ from mnistpipe.files.figure_style import (
     TRAINING_COLOUR,
     in_style,
     label_shares,
+    thin_ticks,
 )
 from mnistpipe.learning_curve.points import Point
 from mnistpipe.learning_curve.power_law import PowerLaw
@@ -65,8 +66,8 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
     )
     ticks = {point.examples: f"{point.examples:,}\n({point.name})" for point in points}
     axes.set_xticks(list(ticks), list(ticks.values()))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    label_shares(axes, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+    axes.xaxis.set_minor_locator(NullLocator())  # the points are ticks enough
+    label_shares(axes)
     several = any(len(point.seed_errors) > 1 for point in points)
     figure.legend(
         loc="outside lower left",
@@ -75,6 +76,8 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
         f"{points[0].test_images:,} test images alone leave open."
         + ("\nStrokes beside a point: the error of each seed." if several else ""),
     )
+    figure.draw_without_rendering()
+    thin_ticks(axes)
     return figure
 
 

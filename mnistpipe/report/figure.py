@@ -1,6 +1,7 @@
 """The loss curves of all runs as a figure."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,7 +13,10 @@ from mnistpipe.files.figure_style import (
     TRAINING_COLOUR,
     TWO_COLUMNS,
     in_style,
+    shorten,
 )
+
+_LONGEST_NAME = 30  # letters that a panel is wide
 
 
 @in_style
@@ -28,12 +32,15 @@ def draw_losses(losses: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
     figure.suptitle(f"Loss of each run by epoch; a ring marks the lowest on validation\n{dataset}")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, (stage, table) in zip(grid, losses.items(), strict=False):
-        axes.plot(table["epoch"], table["training_loss"], "--", color=TRAINING_COLOUR)
-        axes.plot(table["epoch"], table["validation_loss"], color=TEST_COLOUR)
+        marker = "." if len(table) == 1 else ""  # of a single point there is no line
+        axes.plot(table["epoch"], table["training_loss"], f"{marker}--", color=TRAINING_COLOUR)
+        axes.plot(table["epoch"], table["validation_loss"], f"{marker}-", color=TEST_COLOUR)
         lowest = table.iloc[[int(table["validation_loss"].argmin())]]
         axes.plot(lowest["epoch"], lowest["validation_loss"], "o", color=TEST_COLOUR, mfc="none")
-        axes.set_title(stage, fontsize=SMALL)
-        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True))
+        axes.set_title(shorten(stage, _LONGEST_NAME), fontsize=SMALL)
+        axes.set_xlim(left=0)
+        whole: dict[str, Any] = {"integer": True, "min_n_ticks": 1}
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], **whole))
         axes.grid(alpha=0.3)
     for axes in grid[len(losses) :]:
         axes.set_axis_off()
@@ -43,5 +50,5 @@ def draw_losses(losses: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
     grid[0].yaxis.set_minor_formatter(NullFormatter())
     grid[0].legend(grid[0].lines[:2], ["training", "validation"])
     figure.supxlabel("epoch", fontsize="medium")
-    figure.supylabel("mean loss of an image (nats)", fontsize="medium")
+    figure.supylabel("cross-entropy (nats)", fontsize="medium")
     return figure

@@ -17,18 +17,21 @@ from mnistpipe.files.figure_style import (
     in_style,
     label_ends,
     label_shares,
+    shorten,
 )
 from mnistpipe.robustness.measure import Measurement
 from mnistpipe.robustness.params import Perturbation
 from mnistpipe.scoring.significance import wilson_interval
 from mnistpipe.training.plan import BEST_STAGE, PAIRS
 
+_LONGEST_NAME = 24  # letters; more would leave the lines too little room
+
 
 @in_style
 def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure:
     """Test error against blur and rotation: above the four runs, below the parts of the data.
 
-    Bars are Wilson's 95 % intervals. On the logarithmic axis, no error at all is half an image.
+    Bars are Wilson's 95% intervals. On the logarithmic axis, no error at all is half an image.
     """
     stages = dict.fromkeys(measurement.stage for measurement in measurements)
     rows = (
@@ -41,7 +44,9 @@ def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure
     )
     styles = _styles_of_stages(stages)
     figure = Figure(figsize=(TWO_COLUMNS, 5), layout="constrained")
-    figure.suptitle(f"Test error on blurred and on turned images, with 95 % intervals\n{dataset}")
+    figure.suptitle(
+        f"Test error on blurred and on turned images, with Wilson's 95% intervals\n{dataset}"
+    )
     grid = figure.subplots(2, 2, sharex="col", sharey=True)
     for cells, (heading, shown) in zip(grid, rows, strict=True):
         for axes, (perturbation, label) in zip(cells, columns, strict=True):
@@ -54,7 +59,7 @@ def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure
                 _draw_strengths(axes, series, {"label": stage, **styles[stage]})
             axes.set(yscale="log", ylabel="share of images misclassified", xlabel=label)
             axes.set_xticks([measurement.strength for measurement in series])
-            label_shares(axes, (1.0, 2.0, 5.0))
+            label_shares(axes)
             axes.label_outer(remove_inner_ticks=True)
         cells[0].set_title(heading, loc="left", fontsize="medium")
     figure.draw_without_rendering()
@@ -67,7 +72,8 @@ def draw_robustness(measurements: Sequence[Measurement], dataset: str) -> Figure
 def _short(stage: str) -> str:
     """What tells it from the others of its panel: of a part of the data, the part."""
     sweep, _, part = stage.partition("@")
-    return f"{part}, other steps" if sweep.endswith("-steps") else part or stage
+    name = f"{part}, other steps" if sweep.endswith("-steps") else part or stage
+    return shorten(name, _LONGEST_NAME)
 
 
 def _draw_strengths(axes: Axes, series: Sequence[Measurement], style: Mapping[str, Any]) -> None:

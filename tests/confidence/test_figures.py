@@ -5,20 +5,21 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 from numpy import ndarray
 
 from mnistpipe.confidence.calibration import Answers, reliability, risk_coverage
 from mnistpipe.confidence.figures import draw_calibration, draw_disputed
 from mnistpipe.confidence.labels import Disputed
 from mnistpipe.data.split import Labelled
-from mnistpipe.files.figure_style import TEST_COLOUR
+from mnistpipe.files.figure_style import PAGE, TEST_COLOUR
 from mnistpipe.scoring.significance import wilson_interval
 from tests.conftest import TEN
 from tests.figures import (
     LONG_TITLE,
     assert_is_a_png_of_its_size,
+    assert_is_fit_for_print,
     assert_names_its_data_set,
-    assert_no_text_is_cut,
     laid_out,
     lines_seen,
 )
@@ -70,10 +71,10 @@ def figure_of(name: str, dataset: str) -> Figure:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_names_its_data_set_and_no_text_is_cut(name: str) -> None:
+def test_a_figure_names_its_data_set_and_is_fit_for_print(name: str) -> None:
     figure = figure_of(name, LONG_TITLE)
     assert_names_its_data_set(figure, LONG_TITLE)
-    assert_no_text_is_cut(figure)
+    assert_is_fit_for_print(figure)
 
 
 @pytest.mark.parametrize("name", ["calibration", "disputed"])
@@ -106,7 +107,7 @@ def test_the_risk_rises_to_that_of_all_images() -> None:
 @pytest.mark.parametrize("right", [True, False])
 def test_all_right_and_all_wrong_are_drawn(right: bool) -> None:  # noqa: FBT001 (parametrized)
     own = Answers(np.zeros(9, np.int64), np.full(9, 0.5), np.full(9, right))
-    assert_no_text_is_cut(calibration_figure("MNIST", own))
+    assert_is_fit_for_print(calibration_figure("MNIST", own))
 
 
 def test_each_image_stands_with_its_label_and_what_the_networks_say() -> None:
@@ -125,4 +126,21 @@ def test_what_reviewers_rejected_is_framed() -> None:
         if to_hex(axes.spines["left"].get_edgecolor()) == to_hex(TEST_COLOUR)
     ]
     assert framed == [3, 20]
-    assert "framed: human reviewers rejected the label" in lines_seen(figure)
+    assert any("framed: human reviewers" in line for line in lines_seen(figure))
+
+
+def test_of_classes_with_long_names_a_page_shows_fewer_images_and_says_so() -> None:
+    figure = figure_of("disputed, with long names", LONG_TITLE)
+    assert figure.get_figheight() <= PAGE
+    shown = sum(len(axes.images) for axes in figure.axes)
+    assert 20 < shown < 48
+    assert any(f"{shown} of 60 test images" in line for line in lines_seen(figure))
+
+
+def test_on_a_logarithmic_axis_no_bar_is_filled() -> None:
+    counts = figure_of("calibration", LONG_TITLE).axes[1]
+    assert counts.get_yscale() == "log"
+    (outline,) = counts.patches
+    assert isinstance(outline, StepPatch)
+    assert not outline.get_fill()
+    assert outline.get_data().values.tolist() == reliability(answers(), 15).count.tolist()

@@ -67,17 +67,22 @@ def test_the_colours_of_the_errors_are_three_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ticks", "expected"),
-    [((1.0, 2.0, 5.0), ["0.1%", "0.2%", "0.5%", "1%", "2%", "5%"]), ((1.0,), ["0.1%", "1%"])],
+    ("limits", "expected"),
+    [
+        ((0.009, 0.09), ["1%", "1.5%", "2%", "3%", "5%", "7%"]),
+        ((0.0009, 0.09), ["0.1%", "0.2%", "0.5%", "1%", "2%", "5%"]),
+        ((0.00009, 0.09), ["0.01%", "0.03%", "0.1%", "0.3%", "1%", "3%"]),
+        ((0.000009, 0.9), ["0.001%", "0.01%", "0.1%", "1%", "10%"]),
+    ],
 )
-def test_shares_are_labelled_in_per_cent_at_the_ticks_alone(
-    ticks: tuple[float, ...], expected: list[str]
+def test_shares_are_labelled_in_per_cent_at_as_many_ticks_as_have_room(
+    limits: tuple[float, float], expected: list[str]
 ) -> None:
     figure = Figure()
     axes = figure.subplots()
     axes.plot([1, 2], [0.01, 0.02])
-    axes.set(yscale="log", ylim=(0.0009, 0.09), xticks=[])
-    label_shares(axes, ticks)
+    axes.set(yscale="log", ylim=limits, xticks=[])
+    label_shares(axes)
     assert lines_seen(figure) == expected
     assert any(line.get_visible() for line in axes.get_ygridlines())
 

@@ -8,9 +8,8 @@ from mnistpipe.learning_curve.dense_figure import draw_dense_curve
 from tests.figures import (
     LONG_TITLE,
     assert_is_a_png_of_its_size,
+    assert_is_fit_for_print,
     assert_names_its_data_set,
-    assert_no_text_is_cut,
-    assert_tick_labels_are_apart,
     laid_out,
     lines_seen,
 )
@@ -32,8 +31,7 @@ def figure(lawful: Dense) -> Figure:
 def test_the_figure_passes_what_every_figure_has_to(figure: Figure) -> None:
     assert_is_a_png_of_its_size(figure)
     assert_names_its_data_set(figure, LONG_TITLE)
-    assert_no_text_is_cut(figure)
-    assert_tick_labels_are_apart(figure)
+    assert_is_fit_for_print(figure)
 
 
 def test_every_network_is_a_point_of_the_figure(figure: Figure, lawful: Dense) -> None:

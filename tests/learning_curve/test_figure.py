@@ -17,9 +17,8 @@ from mnistpipe.learning_curve.points import Point, fit_points
 from tests.figures import (
     LONG_TITLE,
     assert_is_a_png_of_its_size,
+    assert_is_fit_for_print,
     assert_names_its_data_set,
-    assert_no_text_is_cut,
-    assert_tick_labels_are_apart,
     laid_out,
     lines_seen,
 )
@@ -86,13 +85,8 @@ def test_every_figure_is_a_png_of_its_size(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_no_text_is_cut_at_the_edge(name: str) -> None:
-    assert_no_text_is_cut(figure_of(name, LONG_TITLE))
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_tick_labels_do_not_run_into_each_other(name: str) -> None:
-    assert_tick_labels_are_apart(figure_of(name, LONG_TITLE))
+def test_the_figure_is_fit_for_print(name: str) -> None:
+    assert_is_fit_for_print(figure_of(name, LONG_TITLE))
 
 
 def curve_handle(figure: Figure, label: str) -> Any:  # noqa: ANN401 (of many kinds)
@@ -203,3 +197,11 @@ def test_a_curve_without_any_error_is_all_marks_with_bars() -> None:
     assert {f"{kind} error, {EPOCHS}: zero" for kind in ("test", "training")} <= seen
     high = bars(figure, f"test error, {EPOCHS}: zero")[:, 1]
     assert high == pytest.approx([points[0].interval[1]] * 2)
+
+
+def test_ticks_of_many_points_and_of_many_powers_of_ten_have_room() -> None:
+    points = [
+        point(f"size-{n}", 51_000 >> n, 1e-5 if n == 0 else 0.01 * n, 0.01 * (n + 1))
+        for n in range(10)
+    ]
+    assert_is_fit_for_print(draw_learning_curve(points[::-1], None, LONG_TITLE))

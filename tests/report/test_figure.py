@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mnistpipe.report.figure import draw_losses
-from tests.figures import LONG_TITLE, assert_no_text_is_cut, laid_out, lines_seen
+from tests.figures import LONG_TITLE, assert_is_fit_for_print, laid_out, lines_seen
 
 STAGES = ("train-convnet", "train-net", *(f"partial-data-steps@part{n}" for n in range(4)))
 
@@ -43,8 +43,22 @@ def test_each_run_has_a_panel_with_both_its_losses_and_a_ring_at_the_lowest() ->
         assert ring == pytest.approx(np.array([[best, 0.1]]))
 
 
-def test_the_losses_are_labelled_and_no_text_is_cut() -> None:
+def test_the_losses_are_labelled_and_fit_for_print() -> None:
     seen = lines_seen(losses_figure())
-    assert {LONG_TITLE, "epoch", "mean loss of an image (nats)", "0.1", "0.3", "1"} <= set(seen)
+    assert {LONG_TITLE, "epoch", "cross-entropy (nats)", "0.1", "0.3", "1"} <= set(seen)
     assert [seen.count(name) for name in ("training", "validation")] == [1, 1]
-    assert_no_text_is_cut(losses_figure())
+    assert_is_fit_for_print(losses_figure())
+
+
+def test_a_single_epoch_is_seen_and_long_names_stay_apart() -> None:
+    names = ["a-run-with-a-long-name-that-goes-on-and-on", "a-run-with-a-long-name-by-another"]
+    figure = draw_losses({name: losses()["train-net"][:1] for name in names}, LONG_TITLE)
+    assert_is_fit_for_print(figure)
+    panels = [axes for axes in figure.axes if axes.lines]
+    assert [axes.get_title() for axes in panels] == [
+        "a-run-with-a-lo…-goes-on-and-on",
+        "a-run-with-a-lo…ame-by-another",
+    ]
+    for axes in panels:
+        assert [line.get_marker() for line in axes.lines] == [".", ".", "o"]
+        assert set(axes.get_xticks()) <= {0, 1}
