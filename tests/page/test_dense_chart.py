@@ -52,9 +52,8 @@ def dense_of(*, told: bool) -> dict[str, Any]:
 def test_every_network_is_a_ring_and_the_law_goes_on_dashed() -> None:
     for told in (True, False):
         for svg in dense_chart(dense_of(told=told), NETWORKS).svg:
-            strokes = re.findall(r'<path [^>]*fill="none"[^>]*stroke="(var\(--series-[12]\))"', svg)
-            rings = [stroke for stroke in strokes if stroke.endswith("-2)")]
-            assert len(rings) == 1  # of the one network beyond the fit
+            rings = re.findall(r'stroke="var\(--series-([12])\)" stroke-width="1.2"', svg)
+            assert rings == ["1"] * 8 + ["2"]  # of which one is beyond the fit
             assert svg.count("stroke-dasharray") == told
             assert (">predicted<" in svg) == (">measured<" in svg) == told
             assert "NaN" not in svg

@@ -17,7 +17,7 @@ from tests.report.example import (
 
 def test_each_accuracy_has_its_interval() -> None:
     sure = report_of(MNIST, NO_SPIKE).partition("## How sure is that?")[2]
-    table = sure.partition("Two runs are compared")[0]
+    table = sure.partition("Of two networks")[0]
     assert row_of(table, "| Net + augmentation |") == [
         "Net + augmentation",
         "99.30%",
