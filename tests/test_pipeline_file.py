@@ -190,6 +190,7 @@ def test_the_digests_are_of_what_a_script_reaches_and_of_nothing_else(
                 *TRAIN_STAGES,
                 "partial-data",
                 "learning-curve",
+                "dense-curve",
                 "robustness",
                 "analyze",
                 "confidence",
