@@ -117,10 +117,11 @@ function fitting(context, labels, project, size, area) {
   for (const label of labels) {
     const [x, y] = project(label.x, label.y);
     const half = halfWidth(context, label.name, size);
+    const meets = (other) => Math.abs(x - other.x) < half + other.half && Math.abs(y - other.y) < 1.6 * size;
+    if (placed.some(meets)) continue;
     hidden += 3.2 * half * size;
     if (hidden > MOST_HIDDEN * area) break;
-    const meets = (other) => Math.abs(x - other.x) < half + other.half && Math.abs(y - other.y) < 1.6 * size;
-    if (!placed.some(meets)) placed.push({ ...label, x, y, half });
+    placed.push({ ...label, x, y, half });
   }
   return placed;
 }
