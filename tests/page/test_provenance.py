@@ -10,7 +10,9 @@ def test_every_file_of_the_pipeline_has_its_stage() -> None:
     origins = find_origins(PIPELINE, PARAMS)
     analyze = origins["plots/analyze/t-sne.png"]
     assert (analyze.stage, analyze.command) == ("analyze", "python -m stages analyze")
-    assert yaml.safe_load(analyze.params) == {"analyze": PARAMS["analyze"]}
+    assert yaml.safe_load(analyze.params) == {
+        name: PARAMS[name] for name in ("analyze", "train-net-augmented")
+    }
     assert origins["REPORT.md"].stage == "report"
     assert origins["code/train.txt"].params == ""
 
@@ -27,11 +29,11 @@ def test_stages_for_each_item_have_their_own_parameters() -> None:
 
 
 def test_a_stage_with_parameters_that_are_not_there_is_left_out() -> None:
-    known = {key: PARAMS[key] for key in ("analyze", "partial-data")}
+    known = {key: PARAMS[key] for key in ("robustness", "partial-data")}
     origins = find_origins(PIPELINE, known)
     assert {origin.stage.partition("@")[0] for origin in origins.values()} == {
         "code",
-        "analyze",
+        "robustness",
         "partial-data",
         "partial-data-steps",
     }
