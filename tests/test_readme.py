@@ -7,11 +7,20 @@ import pytest
 from PIL import Image
 
 from mnistpipe.classifier import PRETRAINED
-from mnistpipe.files.artifacts import read_json
+from mnistpipe.files.artifacts import read_json, write_bytes, write_json
 from mnistpipe.files.errors import UserError
+from mnistpipe.report.render import render_dense
 from tests.conftest import ROOT
 from tests.images.drawings import draw
-from tools.readme import PICTURES, both_recipes, sizes_table, with_table
+from tools.readme import (
+    CURVE_SUMMARY,
+    PICTURES,
+    SCIENCE,
+    both_recipes,
+    main,
+    sizes_table,
+    with_table,
+)
 from tools.screenshots import SCREENSHOTS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,6 +35,43 @@ def test_the_results_table_is_the_summaries(monkeypatch: pytest.MonkeyPatch) -> 
         pytest.skip(f"the study has run on {dataset} here, and the README's numbers are MNIST's")
     assert with_table(ROOT / "README.md", "results", both_recipes(summary)) == README
     assert dataset == "MNIST"
+
+
+def test_what_is_said_of_the_dense_curve_is_its_summarys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = SCIENCE.read_text(encoding="utf-8")
+    assert with_table(SCIENCE, "dense curve", render_dense(read_json(CURVE_SUMMARY))) == text
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kept"),
+    [
+        ("tuned", {"recipes/tuned/summary.json": "metrics/summary.json"}),
+        (
+            "curve",
+            {
+                "recipes/curve/summary.json": "metrics/dense-curve.json",
+                "recipes/curve/networks.csv": "plots/dense-curve.csv",
+                "docs/dense-curve.png": "plots/dense-curve.png",
+            },
+        ),
+    ],
+)
+def test_after_a_recipe_its_numbers_are_kept_and_nothing_else_changes(
+    recipe: str, kept: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["readme"])
+    shutil.copytree(ROOT / "recipes", "recipes", ignore=shutil.ignore_patterns("*.json", "*.csv"))
+    shutil.copy(f"recipes/{recipe}/params.yaml", "params.yaml")
+    write_json(Path("metrics/summary.json"), {"data": {"dataset": "MNIST"}})
+    for path in ("metrics/dense-curve.json", "plots/dense-curve.csv", "plots/dense-curve.png"):
+        write_bytes(Path(path), path.encode())
+    before = {path for path in Path().rglob("*") if path.is_file()}
+    main()
+    after = {path for path in Path().rglob("*") if path.is_file()}
+    assert after - before == {Path(path) for path in kept}
+    assert all(Path(to).read_bytes() == Path(source).read_bytes() for to, source in kept.items())
 
 
 def test_the_pictures_are_there() -> None:

@@ -1,8 +1,9 @@
-"""Bring README.md up to date with the last run: python -m tools readme.
+"""Bring README.md and docs/ up to date with the last run: python -m tools readme.
 
 The results table is made from metrics/summary.json, the pictures are copied into docs/, and
-docs/page.md says how large the parts of report.html are. After the
-tuned study, its summary is kept for the table's column, and README.md is left as it is.
+docs/page.md says how large the parts of report.html are. After the tuned study, its summary is kept
+for the table's column, and after the dense curve of recipes/curve that curve, for docs/science.md;
+all else is left as it is then.
 """
 
 import argparse
@@ -12,13 +13,21 @@ from pathlib import Path
 from mnistpipe.files.artifacts import read_json, write_bytes
 from mnistpipe.files.errors import UserError
 from mnistpipe.page.sizes import measure_parts
-from mnistpipe.report.render import render_results
+from mnistpipe.report.render import render_dense, render_results
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.study import load_params
 
 README = Path("README.md")
 SUMMARY = Path("metrics/summary.json")
 TUNED_SUMMARY = Path("recipes/tuned/summary.json")
+# What is kept of the dense curve, and what it is made from.
+CURVE_SUMMARY = Path("recipes/curve/summary.json")
+CURVE = {
+    CURVE_SUMMARY: Path("metrics/dense-curve.json"),
+    Path("recipes/curve/networks.csv"): Path("plots/dense-curve.csv"),
+    Path("docs/dense-curve.png"): Path("plots/dense-curve.png"),
+}
+SCIENCE = Path("docs/science.md")
 PICTURES = (Path("plots/learning-curve.png"),)
 REPORT_PAGE, PAGE = Path("report.html"), Path("docs/page.md")
 
@@ -27,19 +36,23 @@ def main() -> None:
     """Rewrite what lies between the two marks, and nothing else."""
     argparse.ArgumentParser(description="Bring README.md up to date.").parse_args()
     summary = read_json(SUMMARY)
-    tuned = load_params() == load_params(TUNED_SUMMARY.with_name("params.yaml"))
+    params = load_params()
     if summary["data"]["dataset"] != MNIST:
         raise UserError(f"{SUMMARY} is not about MNIST; run make repro with the real files first.")
-    if tuned:
-        write_bytes(TUNED_SUMMARY, SUMMARY.read_bytes())
-        print(f"{TUNED_SUMMARY} written; git checkout params.yaml && make repro && make readme")
-        return
+    for kept in ({TUNED_SUMMARY: SUMMARY}, CURVE):
+        if params == load_params(next(iter(kept)).with_name("params.yaml")):
+            for path, source in kept.items():
+                write_bytes(path, source.read_bytes())
+            names = ", ".join(str(path) for path in kept)
+            print(f"{names} written; git checkout params.yaml && make repro && make readme")
+            return
     missing = [str(path) for path in (*PICTURES, REPORT_PAGE) if not path.exists()]
     if missing:
         raise UserError(f"{', '.join(missing)} missing; run: make repro")
     for path, what, table in (
         (README, "results", both_recipes(summary)),
         (PAGE, "sizes", sizes_table(REPORT_PAGE.read_text(encoding="utf-8"))),
+        (SCIENCE, "dense curve", render_dense(read_json(CURVE_SUMMARY))),
     ):
         write_bytes(path, with_table(path, what, table).encode())
     for picture in PICTURES:

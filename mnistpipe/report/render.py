@@ -1,4 +1,4 @@
-"""REPORT.md and README's table of results as text, from the templates beside this file.
+"""REPORT.md as text, from the templates beside this file, and what other pages have of it.
 
 What is said, and in which order, stands in the templates, which are Markdown with names in it; what
 the names stand for is computed by the modules beside this one.
@@ -85,6 +85,11 @@ def render_results(summary: Metrics, tuned: Metrics | None = None) -> str:
     `tuned`, the summary of another recipe, adds its accuracies.
     """
     return _render("results.md.j2", **_results(summary, tuned)).removesuffix("\n")
+
+
+def render_dense(dense: Metrics) -> str:
+    """The chapter about the dense learning curve, from its metrics."""
+    return _render("dense.md.j2", dense=dense).removesuffix("\n")
 
 
 def _results(summary: Metrics, tuned: Metrics | None = None) -> dict[str, Any]:
