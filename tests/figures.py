@@ -67,7 +67,7 @@ def assert_is_fit_for_print(figure: Figure) -> None:
     assert box.x1 <= figure.get_figwidth()
     assert box.y1 <= figure.get_figheight()
     texts = texts_of(figure)
-    assert min(text.get_fontsize() for text in texts) >= SMALL
+    assert min(float(text.get_fontsize()) for text in texts) >= SMALL
     # Of an annotation without its arrow.
     boxes = [(text.get_text(), Text.get_window_extent(text, renderer)) for text in texts]
     for (one, first), (other, second) in combinations(boxes, 2):

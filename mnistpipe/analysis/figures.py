@@ -154,10 +154,12 @@ def draw_embedding(
     size = float(np.clip(side**2 * 1500 / len(labels), 1.5, 12))  # few points may be larger
     points: dict[str, Any] = {"linewidths": 0, "rasterized": True}
     numbers = np.unique(labels)
+    colours = []
     for number in numbers:
         tens, units = divmod(int(number), len(CLASS_COLOURS))
         colour, marker = CLASS_COLOURS[units], CLASS_MARKERS[tens]
         axes.scatter(*embedded[labels == number].T, s=size, color=colour, marker=marker, **points)
+        colours.append(colour)
     axes.set(
         xticks=[],
         yticks=[],
@@ -167,17 +169,22 @@ def draw_embedding(
     )
     figure.draw_without_rendering()
     medians = np.array([np.median(embedded[labels == number], axis=0) for number in numbers])
-    _name_clouds(axes, medians, [names[number] for number in numbers], 9 if is_small else SMALL)
+    shown = [names[number] for number in numbers]
+    _name_clouds(axes, medians, shown, colours, size=9 if is_small else SMALL)
     return figure
 
 
 def _name_clouds(
-    axes: Axes, places: Float[ndarray, "c 2"], names: Sequence[str], size: float
+    axes: Axes,
+    places: Float[ndarray, "c 2"],
+    names: Sequence[str],
+    colours: Sequence[str],
+    size: float,
 ) -> None:
     """Each name in a box at its place, or as near above or below as others leave it room."""
     to_inches = axes.transData - axes.figure.dpi_scale_trans
     taken: list[Bbox] = []
-    for place, name, cloud in zip(places, names, axes.collections, strict=True):
+    for place, name, colour in zip(places, names, colours, strict=True):
         x, y = to_inches.transform(place)
         width, height = text_width(name, size=1.15 * size) + 0.6 * size / 72, 1.9 * size / 72
         boxes = [
@@ -193,11 +200,7 @@ def _name_clouds(
             va="center",
             fontsize=size,
             weight="bold",
-            bbox={
-                "boxstyle": "round,pad=0.2",
-                "facecolor": "white",
-                "edgecolor": cloud.get_facecolor()[0],
-            },
+            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour},
         )
 
 

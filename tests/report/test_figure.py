@@ -56,7 +56,7 @@ def test_a_single_epoch_is_seen_and_long_names_stay_apart() -> None:
     assert_is_fit_for_print(figure)
     panels = [axes for axes in figure.axes if axes.lines]
     assert [axes.get_title() for axes in panels] == [
-        "a-run-with-a-lo…-goes-on-and-on",
+        "a-run-with-a-lo…goes-on-and-on",
         "a-run-with-a-lo…ame-by-another",
     ]
     for axes in panels:
