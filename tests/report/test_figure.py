@@ -61,4 +61,4 @@ def test_a_single_epoch_is_seen_and_long_names_stay_apart() -> None:
     ]
     for axes in panels:
         assert [line.get_marker() for line in axes.lines] == [".", ".", "o"]
-        assert set(axes.get_xticks()) <= {0, 1}
+        assert {tick for tick in axes.get_xticks() if tick <= axes.get_xlim()[1]} == {0, 1}
