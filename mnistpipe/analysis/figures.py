@@ -1,13 +1,13 @@
 """What the best network learned, as figures."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 from numpy import ndarray
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
@@ -158,7 +158,8 @@ def draw_embedding(
     for number in numbers:
         tens, units = divmod(int(number), len(CLASS_COLOURS))
         colour, marker = CLASS_COLOURS[units], CLASS_MARKERS[tens]
-        axes.scatter(*embedded[labels == number].T, s=size, color=colour, marker=marker, **points)
+        x, y = embedded[labels == number].T
+        axes.scatter(x, y, s=size, color=colour, marker=marker, **points)
         colours.append(colour)
     axes.set(
         xticks=[],
@@ -170,7 +171,7 @@ def draw_embedding(
     figure.draw_without_rendering()
     medians = np.array([np.median(embedded[labels == number], axis=0) for number in numbers])
     shown = [names[number] for number in numbers]
-    _name_clouds(axes, medians, shown, colours, size=9 if is_small else SMALL)
+    _name_clouds(axes, medians, shown, colours, size=9.0 if is_small else float(SMALL))
     return figure
 
 
@@ -181,20 +182,25 @@ def _name_clouds(
     colours: Sequence[str],
     size: float,
 ) -> None:
-    """Each name in a box at its place, or as near above or below as others leave it room."""
+    """Each name in a box at its place, or as near to it as others and the axes leave it room."""
     to_inches = axes.transData - axes.figure.dpi_scale_trans
-    taken: list[Bbox] = []
+    low, high = (axes.transAxes - axes.figure.dpi_scale_trans).transform([(0, 0), (1, 1)])
+    steps = np.array([*product(range(-6, 7), range(-40, 41))]) / 2  # boxes to the side, and up
+    taken: list[tuple[Float[ndarray, " 2"], Float[ndarray, " 2"]]] = []  # middles and sizes
     for place, name, colour in zip(places, names, colours, strict=True):
-        x, y = to_inches.transform(place)
-        width, height = text_width(name, size=1.15 * size) + 0.6 * size / 72, 1.9 * size / 72
-        boxes = [
-            Bbox.from_bounds(x - width / 2, y + step * height / 2 - height / 2, width, height)
-            for step in sorted(range(-40, 41), key=abs)
-        ]
-        box = next((box for box in boxes if not any(map(box.overlaps, taken))), boxes[0])
-        taken.append(box)
+        box = np.array([text_width(name, size=1.15 * size) + 0.6 * size / 72, 1.9 * size / 72])
+        moves = steps * box
+        moves = moves[np.hypot(*moves.T).argsort(kind="stable")]
+        middles = (to_inches.transform(place) + moves).clip(low + box / 2, high - box / 2)
+        free = np.full(len(middles), fill_value=True)
+        for middle, other in taken:
+            free &= (np.abs(middles - middle) >= (box + other) / 2).any(axis=1)
+        middle = middles[free.argmax()]  # the first one, if none is free
+        taken.append((middle, box))
+        x, y = to_inches.inverted().transform(middle)
         axes.text(
-            *to_inches.inverted().transform(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)),
+            x,
+            y,
             name,
             ha="center",
             va="center",

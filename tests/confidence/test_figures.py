@@ -144,4 +144,5 @@ def test_on_a_logarithmic_axis_no_bar_is_filled() -> None:
     (outline,) = counts.patches
     assert isinstance(outline, StepPatch)
     assert not outline.get_fill()
-    assert outline.get_data().values.tolist() == reliability(answers(), 15).count.tolist()
+    values, *_ = outline.get_data()
+    assert values.tolist() == reliability(answers(), 15).count.tolist()
