@@ -12,14 +12,9 @@ from numpy import ndarray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mnistpipe.data.catalogue import is_ink
 from mnistpipe.files.errors import UserError
-from mnistpipe.images.prepare import (
-    PREPARATIONS,
-    SIDE,
-    TITLE_ENDS,
-    EmptyImageError,
-    Preparation,
-)
+from mnistpipe.images.prepare import PREPARATIONS, SIDE, EmptyImageError, Preparation
 from mnistpipe.images.read import grey_levels, read_image
 from mnistpipe.networks.model_files import ModelCard, read_any_model
 from mnistpipe.networks.models import Classifier
@@ -158,10 +153,9 @@ def load(path: str | Path = PRETRAINED, preparation: Preparation | None = None) 
         raise UserError(f"preparation should be mnist or resize, not {preparation!r}.")
     network, card = read_any_model(path)
     settings = _read_settings(path.with_suffix(".json"))
-    resized = card.dataset.endswith(TITLE_ENDS["resize"])
-    return ImageClassifier(
-        network, card, settings, preparation or ("resize" if resized else "mnist")
-    )
+    if preparation is None:
+        preparation = "mnist" if is_ink(card.dataset) else "resize"
+    return ImageClassifier(network, card, settings, preparation)
 
 
 def _read_settings(path: Path) -> Settings:

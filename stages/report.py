@@ -11,6 +11,7 @@ import yaml
 from mnistpipe.analysis.examined import EXAMINED_FILE, read_examined
 from mnistpipe.analysis.params import Analyze
 from mnistpipe.confidence.calibration import RELIABILITY_COLUMNS, RISK_COLUMNS
+from mnistpipe.data.catalogue import is_ink
 from mnistpipe.data.params import Data
 from mnistpipe.data.split_file import SPLIT_FILE, read_split
 from mnistpipe.files.artifacts import read_json, read_text, write_bytes, write_json
@@ -99,7 +100,8 @@ def main() -> None:
     write_bytes(Path("REPORT.md"), report.encode())
     write_figure("losses", draw_losses(losses, summary["data"]["dataset"]))
     results = _read_results(summary, losses, disputed, section, sections, drawn=drawn)
-    write_bytes(Path("report.html"), render_page(report, study_widgets(results)).encode())
+    page = render_page(report, study_widgets(results), ink=is_ink(results.split.title))
+    write_bytes(Path("report.html"), page.encode())
 
 
 def _read_results(

@@ -16,10 +16,11 @@ from numpy import ndarray
 
 from mnistpipe.classifier import PRETRAINED, load
 from mnistpipe.cli import main
+from mnistpipe.data.catalogue import TITLE_ENDS
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
 from mnistpipe.export import FORMATS
-from mnistpipe.images.prepare import TITLE_ENDS, Preparation
+from mnistpipe.images.prepare import Preparation
 from mnistpipe.networks.model_files import ModelCard, write_model
 from mnistpipe.networks.models import build_network
 from tests.conftest import ROOT

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy import ndarray
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
+from mnistpipe.data.catalogue import is_ink
 from mnistpipe.data.split import Labelled
 from mnistpipe.files.figure_style import (
     CLASS_COLOURS,
@@ -57,6 +58,7 @@ def draw_mistakes(
         lambda shown: (
             f"{dataset}: {shown} of {len(mistakes.indices)} mistakes, the most confident first"
         ),
+        ink=is_ink(dataset),
     )
 
 
@@ -245,14 +247,15 @@ def draw_neighbours(
     figure.suptitle("\n".join(heading), fontsize="medium")
     grid = figure.subplots(len(queries), columns, squeeze=False)
     for row, query in zip(grid, queries, strict=True):
-        show_image(row[0], test.images[query], edge="black")
+        show_image(row[0], test.images[query], edge="black", ink=is_ink(dataset))
         title = f"query:{between}{names[test.labels[query]]}"
         row[0].set_title(title, fontsize=SMALL, weight="bold", pad=2)
         for cell, index, distance in zip(
             row[1:], neighbours.indices[query], neighbours.distances[query], strict=False
         ):
             same = test.labels[index] == test.labels[query]
-            show_image(cell, test.images[index], edge=None if same else TEST_COLOUR)
+            edge = None if same else TEST_COLOUR
+            show_image(cell, test.images[index], edge, ink=is_ink(dataset))
             title = f"{names[test.labels[index]]},{between}{distance:.2f}"
             cell.set_title(title, fontsize=SMALL, pad=2)
     return figure

@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from mnistpipe.confidence.calibration import LEAST_COVERAGE, Reliability, RiskCoverage
 from mnistpipe.confidence.labels import Disputed
+from mnistpipe.data.catalogue import is_ink
 from mnistpipe.data.split import Labelled
 from mnistpipe.files.figure_style import (
     PAGE,
@@ -143,4 +144,5 @@ def draw_disputed(
         ),
         height=PAGE,
         frames={place: TEST_COLOUR for place, index in enumerate(indices) if index in rejected},
+        ink=is_ink(dataset),
     )

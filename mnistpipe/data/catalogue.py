@@ -76,3 +76,12 @@ CATALOGUE = {
     ),
     "digits": Entry("scikit-learn digits (not MNIST)", _DIGITS, (1_438, 359), parts=()),
 }
+# How the title of one's own images ends, by what was done to them. It stands in the split and in
+# the networks' cards, so that pictures are drawn as they are, and what a network is shown later is
+# prepared like what it was trained on.
+TITLE_ENDS = {"mnist": "(own images, made like MNIST's)", "resize": "(own images)"}
+
+
+def is_ink(title: str) -> bool:
+    """Whether a data set's images are light ink on dark; else they are whole pictures."""
+    return not title.endswith(TITLE_ENDS["resize"])

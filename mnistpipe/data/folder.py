@@ -12,10 +12,11 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from tqdm import tqdm
 
+from mnistpipe.data.catalogue import TITLE_ENDS
 from mnistpipe.data.datasets import Dataset
 from mnistpipe.data.split import SIDE, Labelled, nested_subset
 from mnistpipe.files.errors import UserError
-from mnistpipe.images.prepare import PREPARATIONS, TITLE_ENDS, EmptyImageError, Preparation
+from mnistpipe.images.prepare import PREPARATIONS, EmptyImageError, Preparation
 from mnistpipe.images.read import read_image
 
 TEST_FRACTION, TEST_SEED = 0.2, 0  # of each class of train/, where there is no test/

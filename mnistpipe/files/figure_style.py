@@ -61,8 +61,8 @@ CLASS_COLOURS_ON_DARK = (
 CLASS_MARKERS = "o^sDvPX*<>"  # ten classes have one each, so that a hundred are told apart
 TRAINING_COLOUR, TEST_COLOUR = CLASS_COLOURS[9], CLASS_COLOURS[0]
 OTHER_COLOUR = CLASS_COLOURS[1]  # test error of the other series
-# Colour maps: of grey levels as ink, of shares, of what is symmetric about zero, of ordered lines.
-INK, SHARES, SIGNED, ORDERED = "gray_r", "Blues", "PuOr", "viridis"
+# Colour maps: of shares, of what is symmetric about zero, of ordered lines.
+SHARES, SIGNED, ORDERED = "Blues", "PuOr", "viridis"
 LINE = 1.3 * SMALL / 72  # inches from a line of small text to the next
 _LONGEST_NAME = 20  # letters
 _LARGEST_IMAGE = 0.97  # inches
@@ -165,9 +165,11 @@ def spread(wanted: Float[ndarray, " n"], gap: float) -> Float[ndarray, " n"]:
     return places
 
 
-def show_image(axes: Axes, image: UInt8[ndarray, "28 28"], edge: ColorType | None = None) -> None:
-    """An image as ink, without ticks, in a frame of this colour or in a thin grey one."""
-    axes.imshow(image, cmap=INK, vmin=0, vmax=255)
+def show_image(
+    axes: Axes, image: UInt8[ndarray, "28 28"], edge: ColorType | None = None, *, ink: bool
+) -> None:
+    """An image in a frame of this colour or in a thin grey one; if it is ink, dark on light."""
+    axes.imshow(image, cmap="gray_r" if ink else "gray", vmin=0, vmax=255)
     frame(axes, edge)
 
 
@@ -185,6 +187,8 @@ def draw_pictures(
     heading: Callable[[int], str],
     height: float = math.inf,
     frames: Mapping[int, ColorType] | None = None,
+    *,
+    ink: bool,
 ) -> Figure:
     """Images below their captions, as many in a row of two columns' width as these allow.
 
@@ -194,6 +198,7 @@ def draw_pictures(
         heading: the figure's, for the number of images that are shown.
         height: in inches, which the figure does not exceed.
         frames: the colours of images that have one, by their place.
+        ink: whether the images are ink, and no whole pictures.
 
     """
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
@@ -211,6 +216,6 @@ def draw_pictures(
     for cell in cells:
         cell.set_axis_off()
     for place, cell in enumerate(cells[:shown]):
-        show_image(cell, images[place], (frames or {}).get(place))
+        show_image(cell, images[place], (frames or {}).get(place), ink=ink)
         cell.set_title(captions[place], fontsize=SMALL, pad=2)
     return figure

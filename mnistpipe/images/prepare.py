@@ -15,23 +15,8 @@ SIDE = 28  # of MNIST's images, in pixels
 BOX = 20  # the longer side of the digit's box in them
 
 Preparation: TypeAlias = Literal["mnist", "resize"]
-# How the title of a data set ends whose images are one's own. It stands in the networks' cards, so
-# that what a network is shown later can be prepared like what it was trained on.
-TITLE_ENDS: dict[Preparation, str] = {
-    "mnist": "(own images, made like MNIST's)",
-    "resize": "(own images)",
-}
 
-__all__ = [
-    "BOX",
-    "PREPARATIONS",
-    "SIDE",
-    "TITLE_ENDS",
-    "EmptyImageError",
-    "Preparation",
-    "mnist",
-    "resize",
-]
+__all__ = ["BOX", "PREPARATIONS", "SIDE", "EmptyImageError", "Preparation", "mnist", "resize"]
 
 
 def resize(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "28 28"]:

@@ -9,6 +9,7 @@ import pandas as pd
 from mnistpipe.analysis import features
 from mnistpipe.analysis.examined import Examined
 from mnistpipe.analysis.params import Analyze
+from mnistpipe.data.catalogue import is_ink
 from mnistpipe.data.split import Split
 from mnistpipe.networks.models import Net
 from mnistpipe.page import pictures
@@ -95,7 +96,7 @@ def _about_data(results: Results) -> list[Widget]:
     return [
         figure(
             "examples",
-            pictures.show_examples(split.train, split.classes),
+            pictures.show_examples(split),
             f"{some}The first training images of each class, and how many there are of it.",
             results.made("data/split.npz"),
         ),
@@ -225,18 +226,19 @@ def _about_confidence(results: Results) -> list[Widget]:
 
 def _about_the_best(results: Results) -> list[Widget]:
     """What the best network learned."""
-    test, classes, section = results.split.test, results.split.classes, results.analyze
+    split, test, section = results.split, results.split.test, results.analyze
     mistakes = features.find_mistakes(results.examined.logits, test.labels)
     neighbours = features.find_neighbours(results.examined.features, section.neighbours)
     queries = features.pick_queries(test.labels, pictures.MOST_CLASSES, section.seed)
     found = neighbours.indices[queries]
     same = int((test.labels[found] == test.labels[queries, np.newaxis]).sum())
     kernels = results.network.conv1.weight.detach().numpy()
+    light = "ink" if is_ink(split.title) else "light"
     made = results.made("metrics/analyze.json")
     return [
         figure(
             "mistakes",
-            pictures.show_mistakes(test, mistakes, section.mistakes, classes),
+            pictures.show_mistakes(split, mistakes, section.mistakes),
             f"{min(section.mistakes, len(mistakes.indices))} of {len(mistakes.indices)} mistakes, "
             "the most confident first: what the image is, what it was taken for, and how "
             "probable the network thought that.",
@@ -245,21 +247,21 @@ def _about_the_best(results: Results) -> list[Widget]:
         figure(
             "kernels",
             pictures.show_kernels(kernels),
-            "The kernels of the first layer: violet where ink counts for them, orange where it "
-            f"counts against. {pictures.count_edges(kernels)} of {len(kernels)} are mostly "
-            "antisymmetric, and answer to an edge, with ink on one side alone; the others to a "
-            "stroke, a spot or ink as such.",
+            f"The kernels of the first layer: violet where {light} counts for them, orange where "
+            f"it counts against. {pictures.count_edges(kernels)} of {len(kernels)} are mostly "
+            f"antisymmetric, and answer to an edge, with {light} on one side alone; the others to "
+            f"a stroke, a spot or {light} as such.",
             results.made(f"models/{BEST_STAGE}.safetensors"),
         ),
         figure(
             "neighbours",
-            pictures.show_neighbours(test, queries, neighbours, classes),
+            pictures.show_neighbours(split, queries, neighbours),
             "An image of each class, drawn at random, and those whose features are nearest: "
             f"{same} of these {found.size} have its label.",
             made,
         ),
         *explore_widgets(
-            results.split,
+            split,
             results.examined,
             results.network,
             results.sure_from,

@@ -25,12 +25,14 @@ class Section:
     html: str
 
 
-def render_page(report: str, widgets: Sequence[Widget]) -> str:
+def render_page(report: str, widgets: Sequence[Widget], *, ink: bool = True) -> str:
     """The page as HTML: equal arguments give equal text.
 
     Args:
         report: REPORT.md as text, with a line `<!-- widget: NAME -->` for each widget.
         widgets: in any order.
+        ink: whether their images are ink, which is light on dark where the page is; else they are
+            whole pictures, which always look the same.
 
     Raises ValueError if not every widget has one place in the report, and every place a widget.
 
@@ -49,6 +51,7 @@ def render_page(report: str, widgets: Sequence[Widget]) -> str:
         first=first,
         sections=sections,
         style="\n".join([read_asset("page.css"), *(each.style for each in widgets)]),
+        ink=ink,
         scripts=scripts,
         hashes=[_hash(script) for script in scripts],
     )

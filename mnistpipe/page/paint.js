@@ -2,7 +2,7 @@
 
 const MOST_HIDDEN = 0.2; // of the map, by the classes' names
 
-/** Paints images from the sprite, in the page's ink. */
+/** Paints images from the sprite, which has their grey levels as opacity. */
 class Painter {
   #tinted = document.createElement("canvas");
   #columns;
@@ -19,9 +19,11 @@ class Painter {
     this.#tinted.height = this.sprite.naturalHeight;
     const context = this.#tinted.getContext("2d");
     context.drawImage(this.sprite, 0, 0);
-    context.globalCompositeOperation = "source-in";
-    context.fillStyle = colour("--ink");
-    context.fillRect(0, 0, this.#tinted.width, this.#tinted.height);
+    for (const [where, name] of [["source-in", "--lightest"], ["destination-over", "--darkest"]]) {
+      context.globalCompositeOperation = where;
+      context.fillStyle = colour(name);
+      context.fillRect(0, 0, this.#tinted.width, this.#tinted.height);
+    }
   }
 
   paint(context, image, x, y, side) {

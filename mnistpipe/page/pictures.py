@@ -1,4 +1,4 @@
-"""Images of the study as the page shows them: ink on paper, or light on dark."""
+"""Images of the study as the page shows them: dark ink on paper, or whole pictures."""
 
 import base64
 import io
@@ -11,7 +11,8 @@ from numpy import ndarray
 from PIL import Image
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
-from mnistpipe.data.split import Labelled, Split
+from mnistpipe.data.catalogue import is_ink
+from mnistpipe.data.split import Split
 from mnistpipe.files.figure_style import SIGNED
 from mnistpipe.page.widgets import render
 from mnistpipe.report.confidence import DisputedImage
@@ -23,25 +24,26 @@ _DISPUTED = 21  # that are seen at once
 MOST_DISPUTED = 96  # with those behind the fold
 
 
-def show_examples(train: Labelled, classes: Sequence[str]) -> str:
+def show_examples(split: Split) -> str:
     """The first training images of each class, and how many it has."""
     rows = []
-    for number, name in enumerate(classes[:MOST_CLASSES]):
-        of_class = train.labels == number
-        images = train.images[of_class][:_EXAMPLES]
-        rows.append({"name": name, "count": int(of_class.sum()), "strip": _strip(images)})
+    for number, name in enumerate(split.classes[:MOST_CLASSES]):
+        of_class = split.train.labels == number
+        strip = _strip(split.train.images[of_class][:_EXAMPLES], split.title)
+        rows.append({"name": name, "count": int(of_class.sum()), "strip": strip})
     return render("examples.html.j2", rows=rows)
 
 
-def show_mistakes(test: Labelled, mistakes: Mistakes, count: int, classes: Sequence[str]) -> str:
-    """The most confident mistakes: each image with its label and what it was taken for."""
+def show_mistakes(split: Split, mistakes: Mistakes, count: int) -> str:
+    """The most confident mistakes: each test image with its label and what it was taken for."""
+    test, classes = split.test, split.classes
     shown = [
         {
             "number": int(number),
             "label": classes[test.labels[number]],
             "predicted": classes[predicted],
             "confidence": float(confidence),
-            "picture": _strip(test.images[number : number + 1]),
+            "picture": _strip(test.images[number : number + 1], split.title),
         }
         for number, predicted, confidence in zip(
             mistakes.indices[:count], mistakes.predicted, mistakes.confidence, strict=False
@@ -64,26 +66,24 @@ def show_disputed(split: Split, disputed: Sequence[DisputedImage]) -> str:
         "train": dict(zip(split.train_indices, split.train.images, strict=True)),
     }
     shown = [
-        (each, _strip(images[each.part][each.image][np.newaxis]))
+        (each, _strip(images[each.part][each.image][np.newaxis], split.title))
         for each in disputed[:MOST_DISPUTED]
     ]
     return render("disputed.html.j2", first=shown[:_DISPUTED], rest=shown[_DISPUTED:])
 
 
-def show_neighbours(
-    test: Labelled, queries: Int64[ndarray, " q"], neighbours: Neighbours, classes: Sequence[str]
-) -> str:
+def show_neighbours(split: Split, queries: Int64[ndarray, " q"], neighbours: Neighbours) -> str:
     """A row for each query: the test image, its nearest others, and how many share its label."""
-    rows = []
+    test, rows = split.test, []
     for query in queries:
         found = neighbours.indices[query]
         same = int((test.labels[found] == test.labels[query]).sum())
         rows.append(
             {
-                "name": classes[test.labels[query]],
+                "name": split.classes[test.labels[query]],
                 "number": int(query),
-                "query": _strip(test.images[query : query + 1]),
-                "found": _strip(test.images[found]),
+                "query": _strip(test.images[query : query + 1], split.title),
+                "found": _strip(test.images[found], split.title),
                 "same": same,
                 "count": len(found),
             }
@@ -116,10 +116,10 @@ def count_edges(kernels: Float[ndarray, "k 1 h w"]) -> int:
     return int((odd.sum(axis=(1, 2, 3)) > even.sum(axis=(1, 2, 3))).sum())
 
 
-def _strip(images: UInt8[ndarray, "n 28 28"]) -> str:
-    """Images side by side, dark on light, as a data URI."""
+def _strip(images: UInt8[ndarray, "n 28 28"], title: str) -> str:
+    """Images of the data set of that title side by side, as a data URI; ink is dark on light."""
     row = np.concatenate([*images], axis=1) if len(images) else np.zeros((28, 1), dtype=np.uint8)
-    return _data_uri(255 - row)
+    return _data_uri(255 - row if is_ink(title) else row)
 
 
 def _data_uri(pixels: UInt8[ndarray, "..."]) -> str:

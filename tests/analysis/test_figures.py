@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from mnistpipe.analysis.figures import (
     draw_mistakes,
     draw_neighbours,
 )
+from mnistpipe.data.catalogue import TITLE_ENDS
 from mnistpipe.data.split import Labelled, Split
 from mnistpipe.files.figure_style import CLASS_COLOURS, TEST_COLOUR, name_classes
 from tests.conftest import TEN
@@ -135,20 +136,30 @@ def test_as_many_mistakes_are_shown_as_were_asked_for(count: int) -> None:
     assert f"{LONG_TITLE}: {count} of 150 mistakes, the most confident first" in lines_seen(figure)
 
 
-def test_the_mistakes_are_really_to_be_seen(test_set: Labelled) -> None:
+@pytest.mark.parametrize(
+    ("dataset", "sign"), [("MNIST", -1), (f"pets {TITLE_ENDS['resize']}", 1)], ids=["ink", "whole"]
+)
+def test_the_images_are_really_to_be_seen(test_set: Labelled, dataset: str, sign: int) -> None:
     """They once came out blank: here the drawn pixels are compared with the images."""
-    indices = [7, 3, 30, 12]
-    figure = draw_mistakes(test_set, mistakes_at(indices), 25, TEN, "MNIST")
+    indices = np.array([7, 3, 30, 12])
+    check = partial(assert_pixels_are, sign=sign)
+    check(draw_mistakes(test_set, mistakes_at(indices), 25, TEN, dataset), test_set.images[indices])
+    found = Neighbours(np.tile(indices, (50, 1)), np.ones((50, 4)))
+    figure = draw_neighbours(test_set, indices[:1], found, TEN, dataset, share=0.5)
+    check(figure, test_set.images[[7, *indices]])
+
+
+def assert_pixels_are(figure: Figure, images: ndarray, sign: int) -> None:
+    """What is drawn is like the images, or like their negatives."""
     pixels = np.asarray(draw(figure).buffer_rgba())[..., 0]  # type: ignore[no-untyped-call]
-    for axes, index in zip(pictures(figure), indices, strict=True):
+    for axes, image in zip(pictures(figure), images, strict=True):
         box = axes.get_window_extent()
         # The pixel at the centre of each of the image's 28 x 28 fields; rows count from the top.
         steps = (np.arange(28) + 0.5) / 28
         rows = (len(pixels) - (box.y1 - steps * box.height)).astype(int)
         columns = (box.x0 + steps * box.width).astype(int)
         drawn = pixels[np.ix_(rows, columns)].astype(float)
-        likeness = np.corrcoef(drawn.ravel(), 255.0 - test_set.images[index].ravel())[0, 1]
-        assert likeness > 0.9
+        assert sign * np.corrcoef(drawn.ravel(), image.ravel())[0, 1] > 0.9
 
 
 def test_a_mistake_says_label_prediction_and_confidence(test_set: Labelled) -> None:

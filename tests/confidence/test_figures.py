@@ -11,6 +11,7 @@ from numpy import ndarray
 from mnistpipe.confidence.calibration import Answers, reliability, risk_coverage
 from mnistpipe.confidence.figures import draw_calibration, draw_disputed
 from mnistpipe.confidence.labels import Disputed
+from mnistpipe.data.catalogue import TITLE_ENDS
 from mnistpipe.data.split import Labelled
 from mnistpipe.files.figure_style import PAGE, TEST_COLOUR
 from mnistpipe.scoring.significance import wilson_interval
@@ -116,6 +117,13 @@ def test_each_image_stands_with_its_label_and_what_the_networks_say() -> None:
     assert "3 by 4, 8 by 1" in seen
     assert any("48 of 60 test images that most of the 5 networks" in line for line in seen)
     assert not any("reviewers" in line for line in seen)
+
+
+def test_ink_is_dark_and_a_whole_picture_as_it_is() -> None:
+    titles = ["MNIST", f"pets {TITLE_ENDS['mnist']}", f"pets {TITLE_ENDS['resize']}"]
+    shown = [disputed_figure(title, 1).axes[0].images[0] for title in titles]
+    assert [image.to_rgba(np.uint8(255))[0] for image in shown] == [0, 0, 1]
+    assert [image.to_rgba(np.uint8(0))[0] for image in shown] == [1, 1, 0]
 
 
 def test_what_reviewers_rejected_is_framed() -> None:

@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 from torchvision import datasets
 
-from mnistpipe.data.catalogue import CATALOGUE
+from mnistpipe.data.catalogue import CATALOGUE, TITLE_ENDS, is_ink
 from mnistpipe.data.params import Data
 from mnistpipe.data.raw_files import RawFile, published_md5s
 
@@ -43,6 +43,12 @@ def test_each_data_set_can_be_chosen() -> None:
         "emnist-balanced": 47,
         "digits": 10,
     }
+
+
+def test_only_pictures_that_were_resized_are_no_ink() -> None:
+    assert all(is_ink(entry.title) for entry in CATALOGUE.values())
+    own = {preparation: is_ink(f"pets {end}") for preparation, end in TITLE_ENDS.items()}
+    assert own == {"mnist": True, "resize": False}
 
 
 @pytest.mark.parametrize("part", ["digits", "letters", "balanced"])

@@ -18,6 +18,7 @@ from mnistpipe.confidence.calibration import (
     tabulate_reliability,
     tabulate_risks,
 )
+from mnistpipe.data.catalogue import is_ink
 from mnistpipe.data.split import Labelled, split_dataset
 from mnistpipe.networks.models import Net
 from mnistpipe.page.contents import Results, study_widgets
@@ -88,7 +89,7 @@ def results_of(dataset: str, classes: tuple[str, ...] = CLASSES) -> Results:
 def page_of(dataset: str = MNIST) -> str:
     """The page with all that stands in it."""
     report = report_of(dataset, NO_SPIKE, drawn=True)
-    return render_page(report, study_widgets(results_of(dataset)))
+    return render_page(report, study_widgets(results_of(dataset)), ink=is_ink(dataset))
 
 
 def write_example(folder: Path, dataset: str = MNIST) -> Path:

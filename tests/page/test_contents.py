@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from mnistpipe.data.catalogue import TITLE_ENDS
 from mnistpipe.page.contents import study_widgets
 from mnistpipe.page.document import render_page
 from mnistpipe.report.summary import MNIST
@@ -35,6 +36,15 @@ def test_on_other_data_nothing_is_said_that_is_true_of_mnist_alone() -> None:
     for word in ("MNIST", "write-up", "diamond", "spike", "digit"):
         assert word in page_of(MNIST) or word == "digit"
         assert not re.findall(rf".*{word}.*", text), word
+
+
+def test_of_whole_pictures_nobody_says_that_they_are_ink() -> None:
+    ink, whole = (
+        re.findall(r"<figcaption>.*\b(ink|light)\b", page_of(dataset))
+        for dataset in (MNIST, f"pets {TITLE_ENDS['resize']}")
+    )
+    assert ink == ["ink"]
+    assert whole == ["light"]
 
 
 def test_images_are_disputed_where_there_are_some() -> None:

@@ -1,15 +1,20 @@
 """The page as a person opens it: from a file, without a network."""
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy import ndarray
+from PIL import Image
 
+from mnistpipe.data.catalogue import TITLE_ENDS
 from mnistpipe.report.summary import MNIST
 from tests.page.conftest import OpenPage
-from tests.page.example import write_example
+from tests.page.example import results_of, write_example
 from tests.report.example import DIGITS
-from tools.browser import PHONE, WIDE
+from tools.browser import PHONE, WIDE, Page
 
 pytestmark = pytest.mark.slow
 
@@ -102,3 +107,36 @@ def test_without_scripts_nothing_is_missing(
     page.wait("document.readyState === 'complete'")
     still = page.evaluate(READ)
     assert json.dumps(text).replace("Copy", "") == json.dumps(still).replace("Copy", "")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dataset", [MNIST, f"pets {TITLE_ENDS['resize']}"], ids=["ink", "whole"])
+def test_ink_stands_out_from_the_page_and_a_picture_is_as_it_is(
+    open_page: OpenPage, tmp_path: Path, dataset: str, *, dark: bool
+) -> None:
+    """In the text and on a canvas."""
+    page = open_page(write_example(tmp_path, dataset), dark=dark)
+    page.wait("document.querySelector('[data-part=number]').textContent !== ''")
+    images = results_of(dataset).split.test.images
+    for selector, number in (
+        ("#mistakes img", "document.querySelector('#mistakes img').alt"),
+        (".card-image", "document.querySelector('.card-image').ariaLabel"),
+    ):
+        image = images[int(page.evaluate(number).split()[-1])].astype(float)
+        seen = pixels_of(page, selector)
+        sign = -1 if dataset == MNIST and not dark else 1
+        assert sign * np.corrcoef(image.ravel(), seen.ravel())[0, 1] > 0.95
+        if dataset != MNIST:
+            assert np.median(np.abs(image - seen)) < 9  # of the canvas's 16 tints
+
+
+def pixels_of(page: Page, selector: str) -> ndarray:
+    """The 28x28 grey levels of an image in the page, as they are on the screen."""
+    page.middle(selector)  # into the window
+    left, top, side = page.evaluate(
+        f"(({{x, y, width}}) => [x + scrollX, y + scrollY, width])"
+        f"(document.querySelector('{selector}').getBoundingClientRect())"
+    )
+    picture = Image.open(io.BytesIO(page.picture(left, top, side, side))).convert("L")
+    places = ((np.arange(28) + 0.5) / 28 * side).astype(int)
+    return np.asarray(picture, float)[np.ix_(places, places)]

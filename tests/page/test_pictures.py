@@ -9,7 +9,8 @@ from numpy import ndarray
 from PIL import Image
 
 from mnistpipe.analysis.features import Mistakes, Neighbours
-from mnistpipe.data.split import Labelled, split_dataset
+from mnistpipe.data.catalogue import TITLE_ENDS
+from mnistpipe.data.split import Labelled, Split, split_dataset
 from mnistpipe.page.pictures import (
     MOST_CLASSES,
     MOST_DISPUTED,
@@ -27,6 +28,7 @@ IMAGES = Labelled(
     np.arange(6, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 28, 28), np.uint8),
     np.array([0, 1, 0, 1, 0, 1]),
 )
+SPLIT = Split("", NAMES, IMAGES, IMAGES, IMAGES, np.arange(6), np.arange(6))
 
 
 def pictures_in(html: str) -> list[ndarray]:
@@ -35,7 +37,7 @@ def pictures_in(html: str) -> list[ndarray]:
 
 
 def test_examples_are_of_their_class_and_counted() -> None:
-    html = show_examples(IMAGES, NAMES)
+    html = show_examples(SPLIT)
     first, second = pictures_in(html)
     assert first.shape == (28, 3 * 28)
     assert (255 - first[0, ::28]).tolist() == [0, 2, 4]
@@ -47,13 +49,13 @@ def test_examples_are_of_their_class_and_counted() -> None:
 
 
 def test_of_many_classes_the_first_have_examples() -> None:
-    many = [f"c{number}" for number in range(MOST_CLASSES + 5)]
-    assert show_examples(IMAGES, many).count("<li>") == MOST_CLASSES
+    many = tuple(f"c{number}" for number in range(MOST_CLASSES + 5))
+    assert show_examples(replace(SPLIT, classes=many)).count("<li>") == MOST_CLASSES
 
 
 def test_a_mistake_says_what_it_is_and_was_taken_for() -> None:
     mistakes = Mistakes(np.array([3, 2]), np.array([0, 1]), np.array([0.987, 0.6]))
-    html = show_mistakes(IMAGES, mistakes, 1, NAMES)
+    html = show_mistakes(SPLIT, mistakes, 1)
     (picture,) = pictures_in(html)
     assert (255 - picture == 3).all()
     text = re.sub(r"<[^>]+>", " ", html).split()
@@ -99,10 +101,23 @@ def test_of_many_disputed_images_most_stand_behind_a_fold_and_not_all() -> None:
 def test_neighbours_of_another_class_are_counted() -> None:
     indices = np.array([[2, 1]] * 6)
     neighbours = Neighbours(indices, np.zeros((6, 2)))
-    html = show_neighbours(IMAGES, np.array([0, 5]), neighbours, NAMES)
+    html = show_neighbours(SPLIT, np.array([0, 5]), neighbours)
     assert re.findall(r"(\d of \d)", html) == ["1 of 2", "1 of 2"]
     _, found, *_ = pictures_in(html)
     assert (255 - found[0, ::28]).tolist() == [2, 1]
+
+
+def test_whole_pictures_are_as_they_are() -> None:
+    pets = replace(SPLIT, title=f"pets {TITLE_ENDS['resize']}")
+    neighbours = Neighbours(np.array([[2, 1]] * 6), np.zeros((6, 2)))
+    html = [
+        show_examples(pets),
+        show_mistakes(pets, Mistakes(np.array([3]), np.array([0]), np.array([0.9])), 1),
+        show_disputed(pets, [DisputedImage("test", 4, "4", "9", 2, 3, 0.1, None)]),
+        show_neighbours(pets, np.array([5]), neighbours),
+    ]
+    shown = [picture[0, ::28].tolist() for picture in pictures_in("".join(html))]
+    assert shown == [[0, 2, 4], [1, 3, 5], [3], [4], [5], [2, 1]]
 
 
 def test_a_kernel_is_an_edge_if_half_a_turn_makes_it_its_negative() -> None:
