@@ -226,11 +226,11 @@ def draw_neighbours(
 
     As many neighbours and rows as a page holds.
     """
-    names = name_classes(classes, longest=14)  # which is what a column is wide
+    names = name_classes(classes, longest=14)
     has_room = max(map(len, names)) <= 3  # noqa: PLR2004
     between = " " if has_room else "\n"
-    columns = min(1 + neighbours.indices.shape[1], 10)
-    side = 0.62 if has_room else 0.67  # inches
+    side = 0.62 if has_room else max(0.67, text_width(*names, size=1.15 * SMALL) + 0.08)  # inches
+    columns = min(1 + neighbours.indices.shape[1], int(TWO_COLUMNS / side))
     row_height = side + (1.5 if has_room else 2.5) * LINE
     queries = queries[: int((PAGE - 0.75) / row_height)]
     width = max(side * columns, 4.6)  # of the heading, at least

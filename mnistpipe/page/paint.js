@@ -108,21 +108,23 @@ function drawImages(context, data, painter, { width, height, zoom, project, visi
     }
   }
   const size = Math.min(Math.max(width / 40, 10), 15);
-  for (const { name, number, x, y } of fitting(context, labels, project, size, width * height))
+  for (const { name, number, x, y } of fitting(context, labels, project, size, width, height))
     drawLabel(context, name, x, y, colours[number], size);
 }
 
-/** Those of the labels that lie beside each other and together hide little of the map. */
-function fitting(context, labels, project, size, area) {
+/** Those of the labels that lie beside each other on the map, whole, and together hide little of it. */
+function fitting(context, labels, project, size, width, height) {
   const placed = [];
   let hidden = 0;
   for (const label of labels) {
-    const [x, y] = project(label.x, label.y);
+    const [middle, y] = project(label.x, label.y);
+    if (middle < 0 || middle > width) continue;
     const half = halfWidth(context, label.name, size);
+    const x = Math.max(Math.min(middle, width - half - 2), half + 2);
     const meets = (other) => Math.abs(x - other.x) < half + other.half && Math.abs(y - other.y) < 1.6 * size;
     if (placed.some(meets)) continue;
     hidden += 3.2 * half * size;
-    if (hidden > MOST_HIDDEN * area) break;
+    if (hidden > MOST_HIDDEN * width * height) break;
     placed.push({ ...label, x, y, half });
   }
   return placed;

@@ -363,6 +363,15 @@ def test_a_row_of_neighbours_is_the_query_and_its_nearest(test_set: Labelled) ->
             assert np.array_equal(array_of(axes), test_set.images[index])
 
 
+def test_as_many_neighbours_are_shown_as_their_names_leave_room_for() -> None:
+    names = ("house at the seaside", "bright lamp", *TEN[2:])
+    test = random_images(50)
+    neighbours = find_neighbours(test.images.reshape(50, -1) / np.float32(255), 9)
+    figure = draw_neighbours(test, np.arange(2), neighbours, names, LONG_TITLE, share=0.5)
+    assert_is_fit_for_print(figure)
+    assert 2 * 6 < len(figure.axes) < 2 * 10
+
+
 def test_neighbours_say_label_and_distance_and_others_are_framed(test_set: Labelled) -> None:
     """Images 12 and 22 are of the query's class, image 37 is not."""
     indices, distances = np.zeros((50, 3), dtype=np.int64), np.zeros((50, 3))
