@@ -54,7 +54,7 @@ class Calibration:
     """How confidence and accuracy go together over a set.
 
     Attributes:
-        gap: mean confidence minus accuracy: above 0 the network is too sure.
+        gap: mean confidence minus accuracy: above 0 the network is overconfident.
         error: the expected calibration error.
         by_chance: which error a perfectly calibrated network, as confident as this one, stays below
             on 95 % of such sets.

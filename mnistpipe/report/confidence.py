@@ -63,7 +63,7 @@ class StageConfidence:
     stage: str
     accuracy: float
     confidence: float
-    verdict: Literal["too sure", "not sure enough", "within noise"]
+    verdict: Literal["overconfident", "underconfident", "within noise"]
     error: Estimate
     by_chance: float
     risks: list[Risk]
@@ -168,10 +168,10 @@ def _read_stage(stage: str, own: Metrics) -> StageConfidence:
     )
 
 
-def _verdict(gap: Estimate) -> Literal["too sure", "not sure enough", "within noise"]:
+def _verdict(gap: Estimate) -> Literal["overconfident", "underconfident", "within noise"]:
     if gap.low > 0:
-        return "too sure"
-    return "not sure enough" if gap.high < 0 else "within noise"
+        return "overconfident"
+    return "underconfident" if gap.high < 0 else "within noise"
 
 
 def _risk(key: str, counts: Metrics) -> Risk:

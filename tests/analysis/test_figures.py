@@ -143,7 +143,8 @@ def test_the_images_are_really_to_be_seen(test_set: Labelled, dataset: str, sign
     """They once came out blank: here the drawn pixels are compared with the images."""
     indices = np.array([7, 3, 30, 12])
     check = partial(assert_pixels_are, sign=sign)
-    check(draw_mistakes(test_set, mistakes_at(indices), 25, TEN, dataset), test_set.images[indices])
+    figure = draw_mistakes(test_set, mistakes_at([*indices]), 25, TEN, dataset)
+    check(figure, test_set.images[indices])
     found = Neighbours(np.tile(indices, (50, 1)), np.ones((50, 4)))
     figure = draw_neighbours(test_set, indices[:1], found, TEN, dataset, share=0.5)
     check(figure, test_set.images[[7, *indices]])

@@ -122,8 +122,8 @@ def test_each_image_stands_with_its_label_and_what_the_networks_say() -> None:
 def test_ink_is_dark_and_a_whole_picture_as_it_is() -> None:
     titles = ["MNIST", f"pets {TITLE_ENDS['mnist']}", f"pets {TITLE_ENDS['resize']}"]
     shown = [disputed_figure(title, 1).axes[0].images[0] for title in titles]
-    assert [image.to_rgba(np.uint8(255))[0] for image in shown] == [0, 0, 1]
-    assert [image.to_rgba(np.uint8(0))[0] for image in shown] == [1, 1, 0]
+    assert [image.cmap(255)[0] for image in shown] == [0, 0, 1]
+    assert [image.cmap(0)[0] for image in shown] == [1, 1, 0]
 
 
 def test_what_reviewers_rejected_is_framed() -> None:

@@ -98,7 +98,7 @@ def robustness_metrics() -> dict[str, Any]:
 
 
 def confidence_metrics(dataset: str) -> dict[str, Any]:
-    """As the stage writes them: one network too sure, one not sure enough, one neither."""
+    """As the stage writes them: one network overconfident, one underconfident, one neither."""
 
     def network(accuracy: float, gap: float, errors: int) -> dict[str, Any]:
         return {

@@ -36,8 +36,8 @@ def test_a_network_is_called_too_sure_where_the_interval_says_so() -> None:
 
 VERDICTS = {
     "Net": "within noise",
-    "Net + augmentation": "too sure",
-    "Net on 1/2 of the data": "not sure enough",
+    "Net + augmentation": "overconfident",
+    "Net on 1/2 of the data": "underconfident",
 }
 
 
@@ -53,8 +53,8 @@ def test_the_error_of_the_most_confident_stands_beside_that_of_all() -> None:
     assert row_of(risks, "Net on 1/2 of the data")[1:] == ["3.00%", "3.03%", "0.67%"]
     assert (
         "Net + augmentation is 99.65% confident on average and right on 99.30% of the test "
-        "images: it is too sure. Of the 9,000 answers of which it is most confident, 7 are wrong, "
-        "0.08% (95 % interval 0.04%" in report
+        "images: it is overconfident. Of the 9,000 answers of which it is most confident, 7 are "
+        "wrong, 0.08% (95 % interval 0.04%" in report
     )
 
 
