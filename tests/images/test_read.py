@@ -140,7 +140,8 @@ def saved(suffix: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is no image of a kind that can be read: PNG, JPEG"),
+        (b"", "is empty"),
+        (b"?", "is no image of a kind that can be read: PNG, JPEG"),
         (b"digits\n", "is no image of a kind"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is no image of a kind"),
         (saved("png")[:900], "is damaged or cut short"),
