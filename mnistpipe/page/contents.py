@@ -115,6 +115,7 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
     curve = learning_curve(results.summary, comparable=comparable)
     theirs = " Hollow diamonds: the write-up&#x2019;s." if comparable else ""
     beside = " Better, and within noise: beside the write-up." if comparable else ""
+    law = "; the dotted line is the law that the text gives" if curve.law else ""
     return [
         figure(
             "results",
@@ -127,8 +128,7 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
         figure(
             "curve",
             _picture(curve_chart(curve, runs)),
-            "Bars are 95 % intervals; the dotted line is the law that the text gives. "
-            f"Both axes are logarithmic.{theirs}",
+            f"Bars are 95 % intervals{law}. Both axes are logarithmic.{theirs}",
             results.made("metrics/learning-curve.json"),
             "either",
         ),
@@ -232,6 +232,8 @@ def _about_the_best(results: Results) -> list[Widget]:
     queries = features.pick_queries(test.labels, pictures.MOST_CLASSES, section.seed)
     found = neighbours.indices[queries]
     same = int((test.labels[found] == test.labels[queries, np.newaxis]).sum())
+    n = len(split.classes)
+    whose = "each class" if len(queries) == n else f"each of {len(queries)} of {n} classes"
     kernels = results.network.conv1.weight.detach().numpy()
     light = "ink" if is_ink(split.title) else "light"
     made = results.made("metrics/analyze.json")
@@ -256,7 +258,7 @@ def _about_the_best(results: Results) -> list[Widget]:
         figure(
             "neighbours",
             pictures.show_neighbours(split, queries, neighbours),
-            "An image of each class, drawn at random, and those whose features are nearest: "
+            f"An image of {whose}, drawn at random, and those whose features are nearest: "
             f"{same} of these {found.size} have its label.",
             made,
         ),

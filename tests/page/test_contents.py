@@ -47,6 +47,21 @@ def test_of_whole_pictures_nobody_says_that_they_are_ink() -> None:
     assert whole == ["light"]
 
 
+def test_a_caption_promises_no_more_than_is_shown() -> None:
+    """A law that cannot be told is no line, and of many classes only some have an image."""
+    line = "dotted line"
+    assert line not in page_of(MNIST)
+    results = results_of(MNIST)
+    names = ("scale", "exponent", "floor")
+    law = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in names}
+    results.summary["learning-curve"]["fit"] = law | {"p_value": 0.5}
+    assert any(line in widget.html for widget in study_widgets(results))
+    assert "An image of each class, drawn" in page_of(MNIST)
+    classes = tuple(f"class {number}" for number in range(30))
+    (rows,) = (w.html for w in study_widgets(results_of(MNIST, classes)) if w.name == "neighbours")
+    assert "An image of each of 26 of 30 classes, drawn" in rows
+
+
 def test_images_are_disputed_where_there_are_some() -> None:
     results = results_of(MNIST)
     on_test = results.disputed[results.disputed["set"] == "test"]

@@ -29,12 +29,12 @@ def test_robust_is_better_on_the_same_images_by_more_than_on_untouched_ones() ->
     report = report_of(MNIST, NO_SPIKE)
     assert (
         "- Does augmentation make ConvNet robust to blur? **Yes.** On images blurred in 2 passes, "
-        "ConvNet falls from 98.00% to 90.00% and ConvNet + augmentation from 98.10% to 97.00%: "
+        "ConvNet goes from 98.00% to 90.00% and ConvNet + augmentation from 98.10% to 97.00%: "
         "900 images fixed and 1 broken, p < 0.0001.\n"
         "- Does it make Net robust to blur? **Only when blurred in 2 passes.** On"
     ) in report
     assert (
-        "- And to rotation? **No.** On images turned by 30°, Net falls from 98.00% to 90.00% and "
+        "- And to rotation? **No.** On images turned by 30°, Net goes from 98.00% to 90.00% and "
         "Net + augmentation from 99.00% to 90.90%: 50 images fixed and 20 broken, p = 0.013."
     ) in report
 

@@ -199,3 +199,32 @@ def test_no_gain_is_boasted_of_that_is_within_noise() -> None:
     )
     assert f"- **Within noise** {gain}: +0.01 points, 9 test images fixed and 8 broken" in noise
     assert "without augmentation and with it, which is within noise.\n" in noise
+
+
+@pytest.mark.parametrize(
+    ("recalls", "expected"),
+    [
+        (
+            [0.25, 0.5, 0.75],
+            "c most often (75.00% of 20 images), and a least often (25.00% of 20).",
+        ),
+        (
+            [0.0, 0.0, 1.0, 1.0],
+            "c and d most often (100.00% of 40 images), and a and b least often (0.00%",
+        ),
+        (
+            [0.0, 0.0, 0.0, 0.0, 1.0],
+            "e most often (100.00% of 20 images), and 4 classes least often (0.00%",
+        ),
+        ([0.5, 0.5], "all classes equally often."),
+    ],
+)
+def test_classes_that_are_recognised_equally_often_share_their_place(
+    recalls: list[float], expected: str
+) -> None:
+    summary = summary_of(MNIST)
+    summary["analyze"]["classes"] = {
+        f"class-{name}": {"recall": recall, "count": 20}
+        for name, recall in zip("abcde", recalls, strict=False)
+    }
+    assert f"It recognises {expected}" in report_of(MNIST, NO_SPIKE, summary)
