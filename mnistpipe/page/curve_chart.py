@@ -57,9 +57,12 @@ def curve_chart(curve: Curve, runs: Sequence[Run]) -> Chart:
     # A point that stands in both series shows as a ring around a dot.
     size: Spec = {"field": "series", "type": "nominal", "legend": None}
     size |= {"scale": {"domain": names, "range": [40, 130][: len(names)]}}
-    labels = [rows[0] for rows in series.values()]
+    # The lower of two points is named below it, so that no name lies upon another.
+    above, *below = sorted((rows[0] for rows in series.values()), key=lambda row: -row["error"])
+    labels = [([above], -8), (below, 14)]
     if theirs:
-        labels.append(min(theirs, key=lambda row: row["examples"]) | {"series": "the write-up"})
+        first = min(theirs, key=lambda row: row["examples"])
+        labels[0][0].append(first | {"series": "the write-up"})
     layers: list[Spec] = [
         {
             "data": {"values": law_line(curve.law, examples[0], examples[-1]) if curve.law else []},
@@ -84,11 +87,14 @@ def curve_chart(curve: Curve, runs: Sequence[Run]) -> Chart:
             "mark": DIAMOND,
             "encoding": {"x": x, "y": y | {"field": "error"}},
         },
-        {
-            "data": {"values": labels},
-            "mark": LABEL | {"dx": 10, "dy": -8},
-            "encoding": {"x": x, "y": y | {"field": "error"}, "text": {"field": "series"}},
-        },
+        *(
+            {
+                "data": {"values": beside},
+                "mark": LABEL | {"dx": 10, "dy": dy},
+                "encoding": {"x": x, "y": y | {"field": "error"}, "text": {"field": "series"}},
+            }
+            for beside, dy in labels
+        ),
     ]
     spec: Spec = {"data": {"values": rows[::-1]}, "layer": layers}
     said = [f"with {name} {_from_to(rows)}" for name, rows in series.items()]

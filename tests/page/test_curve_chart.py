@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping
 
 from mnistpipe.page.curve_chart import curve_chart
@@ -32,6 +33,19 @@ def test_series_are_named_beside_their_points() -> None:
         assert ">at least 11,900 updates<" in svg
         assert ">the write-up<" in svg
     assert ">the write-up<" not in chart_of(DIGITS).svg[0]
+
+
+def test_names_of_series_that_begin_in_one_point_do_not_lie_upon_each_other() -> None:
+    summary = summary_of(DIGITS)
+    same = summary["partial-data"]["sixteenth"]["test"]
+    summary["partial-data-steps"]["sixteenth"]["test"] = same
+    runs = gather_runs(summary, comparable=False)
+    chart = curve_chart(learning_curve(summary, comparable=False), runs)
+    for svg in chart.svg:
+        named = r'translate\(([\d.]+),([\d.]+)\)"[^>]*>(?:the recipe|at least)'
+        (x, above), (same_x, below) = re.findall(named, svg)
+        assert x == same_x
+        assert abs(float(above) - float(below)) > 12
 
 
 def test_the_law_is_a_line_where_there_is_one() -> None:

@@ -36,6 +36,8 @@ def test_a_logarithmic_axis_holds_all_values_and_has_round_ticks() -> None:
     assert low < 0.012
     assert high > 0.34
     assert axis["axis"]["values"] == [0.02, 0.05, 0.1, 0.2]
+    short = log_axis([0.52, 0.79])["axis"]["values"]
+    assert short == [0.5, 0.6, 0.7, 0.8, 0.9]
 
 
 def test_labels_keep_their_order_and_their_distance() -> None:

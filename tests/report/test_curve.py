@@ -93,10 +93,12 @@ def test_the_law_is_told_with_its_intervals() -> None:
     assert "in 78% of all cases. Where a point has one seed, all this leaves out" in text
 
 
-def test_a_law_that_cannot_be_told_is_a_sentence() -> None:
+def test_a_law_that_cannot_be_told_is_a_sentence_and_leads_nowhere() -> None:
     text = section(fit=UNTOLD)
     assert "The law behind the points with the recipe's epochs cannot be told" in text
     assert "test error =" not in text
+    assert not rows(text, "99.")
+    assert "law holds" not in text
 
 
 def test_the_extrapolation_tells_numbers_ends_or_nothing() -> None:
