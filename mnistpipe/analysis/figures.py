@@ -57,6 +57,8 @@ def draw_mistakes(
         captions,
         lambda shown: (
             f"{dataset}: {shown} of {len(mistakes.indices)} mistakes, the most confident first"
+            if indices
+            else f"{dataset}: no mistakes"
         ),
         ink=is_ink(dataset),
     )

@@ -141,6 +141,9 @@ def draw_disputed(
             f"{predicted.shape[1]} networks call the same other class\n"
             "below the label: what the networks say, and how many of them"
             + ("; framed: human reviewers rejected the label" if rejected else "")
+            if indices
+            else f"{dataset}: no test image that most of the {predicted.shape[1]} networks call "
+            "the same other class"
         ),
         height=PAGE,
         frames={place: TEST_COLOUR for place, index in enumerate(indices) if index in rejected},

@@ -67,6 +67,7 @@ def draw_learning_curve(points: Sequence[Point], law: PowerLaw | None, dataset: 
     ticks = {point.examples: f"{point.examples:,}\n({point.name})" for point in points}
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.xaxis.set_minor_locator(NullLocator())  # the points are ticks enough
+    axes.set_ylim(top=min(axes.get_ylim()[1], 1.1))  # a law may lead above 100 %
     label_shares(axes)
     several = any(len(point.seed_errors) > 1 for point in points)
     figure.legend(

@@ -243,7 +243,9 @@ def _about_the_best(results: Results) -> list[Widget]:
             pictures.show_mistakes(split, mistakes, section.mistakes),
             f"{min(section.mistakes, len(mistakes.indices))} of {len(mistakes.indices)} mistakes, "
             "the most confident first: what the image is, what it was taken for, and how "
-            "probable the network thought that.",
+            "probable the network thought that."
+            if len(mistakes.indices)
+            else "There are none.",
             made,
         ),
         figure(

@@ -46,6 +46,8 @@ def curve_chart(curve: Curve, runs: Sequence[Run]) -> Chart:
     y = log_axis(shown + [row["error"] for row in theirs])
     y["axis"] |= {"title": "test error"}
     examples = sorted({point.examples for point in curve.points})
+    span = examples[0], examples[-1], y["scale"]["domain"]
+    law = law_line(curve.law, *span) if curve.law else []
     x = {
         "field": "examples",
         "type": "quantitative",
@@ -65,7 +67,7 @@ def curve_chart(curve: Curve, runs: Sequence[Run]) -> Chart:
         labels[0][0].append(first | {"series": "the write-up"})
     layers: list[Spec] = [
         {
-            "data": {"values": law_line(curve.law, examples[0], examples[-1]) if curve.law else []},
+            "data": {"values": law},
             "mark": {"type": "line", "stroke": SERIES[0], "strokeDash": [2, 4]},
             "encoding": {"x": x, "y": y | {"field": "error"}},
         },
@@ -116,12 +118,19 @@ def _row(point: Point) -> dict[str, Any]:
     }
 
 
-def law_line(law: Mapping[str, Any], first: int, last: int) -> list[dict[str, float]]:
-    """Points of a law's line, from as many examples to as many; `law` is as metrics have it."""
+def law_line(
+    law: Mapping[str, Any], first: int, last: int, errors: Sequence[float]
+) -> list[dict[str, float]]:
+    """Points of a law's line, from as many examples to as many; `law` is as metrics have it.
+
+    What is outside of these errors, the ends of an axis, is left out: a chart would shrink for it.
+    """
     scale, exponent, floor = (law[key]["value"] for key in ("scale", "exponent", "floor"))
     ratio = (last / first) ** (1 / _STEPS)
     places = [first * ratio**step for step in range(_STEPS + 1)]
-    return [{"examples": n, "error": scale * n**-exponent + floor} for n in places]
+    line = [{"examples": n, "error": scale * n**-exponent + floor} for n in places]
+    low, high = errors
+    return [point for point in line if low <= point["error"] <= high]
 
 
 def _from_to(rows: Sequence[dict[str, Any]]) -> str:

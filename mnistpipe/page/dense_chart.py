@@ -42,17 +42,17 @@ def dense_chart(dense: Metrics, networks: pd.DataFrame) -> Chart:
     colour: Spec = {"field": "large", "type": "nominal", "legend": None}
     colour |= {"scale": {"domain": [False, True], "range": SERIES[:2]}}
     line: Spec = {"x": x, "y": y | {"field": "error"}}
-    is_law = "scale" in dense["fit"]
+    is_law, shown = "scale" in dense["fit"], y["scale"]["domain"]
     law: Spec = {"type": "line", "stroke": SERIES[0], "strokeWidth": 1.5}
     beside: Spec = x | {"field": "beside"}
     layers: list[Spec] = [
         {
-            "data": {"values": law_line(dense["fit"], first, fitted_to) if is_law else []},
+            "data": {"values": law_line(dense["fit"], first, fitted_to, shown) if is_law else []},
             "mark": law,
             "encoding": line,
         },
         {
-            "data": {"values": law_line(dense["fit"], fitted_to, last) if is_law else []},
+            "data": {"values": law_line(dense["fit"], fitted_to, last, shown) if is_law else []},
             "mark": law | {"strokeDash": [5, 4]},
             "encoding": line,
         },

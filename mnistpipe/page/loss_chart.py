@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mnistpipe.page.vega import OURS, POINT, Chart, Spec, draw
+from mnistpipe.page.vega import OURS, POINT, Chart, Spec, draw, log_ticks
 from mnistpipe.report.formats import decimals
 
 _WIDTH, _HEIGHT = 176, 150  # pixels
@@ -35,11 +35,7 @@ def _draw(name: str, losses: pd.DataFrame, settled: int, low: float, high: float
     y = {
         "type": "quantitative",
         "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {
-            "title": None,
-            "values": [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
-            "format": "~g",
-        },
+        "axis": {"title": None, "values": log_ticks(low, high), "format": "~g"},
     }
     x = {"field": "epoch", "type": "quantitative", "scale": {"domain": [1, last], "nice": False}}
     x |= {"axis": {"title": None, "values": [1, *range(5, last + 1, 5)], "grid": False}}

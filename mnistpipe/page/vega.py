@@ -17,6 +17,7 @@ POINT: Spec = {"type": "point", "size": 60, "opacity": 1, "strokeWidth": 0}
 # The write-up's numbers, in all charts.
 DIAMOND: Spec = {"type": "point", "shape": "diamond", "size": 80, "opacity": 1}
 DIAMOND |= {"stroke": THEIRS, "strokeWidth": 1.5, "fill": "var(--paper)"}
+_STEPS = (1, 2, 5), range(1, 10), (1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)
 _FEW = 2  # ticks of an axis, by which nobody can read it
 LABEL: Spec = {"type": "text", "fontSize": 12, "align": "left", "fill": "var(--ink)"}
 # The font by which Vega measures, which comes with it; the page then writes in its own.
@@ -75,17 +76,22 @@ def draw(spec: Spec, width: int, height: int) -> str:
 def log_axis(values: Sequence[float]) -> Spec:
     """A logarithmic axis of shares around these: its scale, and ticks in per cent."""
     low, high = min(values) / 1.15, max(values) * 1.15
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks: list[float] = []
-    for steps in ((1, 2, 5), range(1, 10)):  # so many where the axis is short
-        if len(ticks) <= _FEW:
-            ticks = [float(f"{step}e{power}") for power in powers for step in steps]
-            ticks = [tick for tick in ticks if low <= tick <= high]
     return {
         "type": "quantitative",
         "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {"values": ticks, "format": ".2~%"},
+        "axis": {"values": log_ticks(low, high), "format": ".2~%"},
     }
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between the ends of a logarithmic axis: the shorter it is, the closer."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in _STEPS:
+        ticks = [float(f"{step}e{power}") for power in powers for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) > _FEW:
+            break
+    return ticks
 
 
 def spread(values: Mapping[str, float], gap: float) -> dict[str, float]:

@@ -177,6 +177,11 @@ def test_a_mistake_says_label_prediction_and_confidence(test_set: Labelled) -> N
     assert "MNIST: 3 of 3 mistakes, the most confident first" in seen
 
 
+def test_where_there_is_no_mistake_it_is_said(test_set: Labelled) -> None:
+    figure = draw_mistakes(test_set, mistakes_at([]), 25, TEN, "MNIST")
+    assert lines_seen(figure) == ["MNIST: no mistakes"]
+
+
 def test_unused_places_among_the_mistakes_stay_empty(test_set: Labelled) -> None:
     figure = draw_mistakes(test_set, mistakes_at([1, 2, 3, 4, 5, 6]), 25, TEN, "MNIST")
     assert [len(axes.images) for axes in figure.axes] == [1] * 6 + [0]

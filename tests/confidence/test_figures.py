@@ -126,6 +126,11 @@ def test_ink_is_dark_and_a_whole_picture_as_it_is() -> None:
     assert [image.cmap(0)[0] for image in shown] == [1, 1, 0]
 
 
+def test_where_no_image_is_disputed_it_is_said() -> None:
+    said = "no test image that most of the 5 networks call the same other class"
+    assert lines_seen(figure_of("none disputed", "MNIST")) == [f"MNIST: {said}"]
+
+
 def test_what_reviewers_rejected_is_framed() -> None:
     figure = disputed_figure("MNIST", rejected=(3, 20))
     framed = [

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -163,6 +164,14 @@ def test_the_law_is_a_line_with_its_band() -> None:
     # It stands in the place of the line from point to point.
     assert curve_line(figure, f"test error, {EPOCHS}").get_linestyle() == "None"
     assert curve_line(figure, f"test error, {UPDATES}").get_linestyle() == "--"
+
+
+def test_the_axis_ends_above_all_images_where_a_law_goes_on() -> None:
+    points = curve_points()
+    law = fit_points(points[:5], 100, 0)
+    assert law is not None
+    steep = replace(law, fitted=np.array([1e4, 0.8, 0.0]))
+    assert draw_learning_curve(points, steep, "MNIST").axes[0].get_ylim()[1] == pytest.approx(1.1)
 
 
 def test_the_learning_curve_is_labelled() -> None:

@@ -62,6 +62,15 @@ def test_a_caption_promises_no_more_than_is_shown() -> None:
     assert "An image of each of 26 of 30 classes, drawn" in rows
 
 
+def test_of_no_mistakes_none_is_counted() -> None:
+    results = results_of(MNIST)
+    right = replace(results.examined, logits=abs(results.examined.logits))
+    widgets = study_widgets(replace(results, examined=right))
+    (mistakes,) = (widget.html for widget in widgets if widget.name == "mistakes")
+    assert "There are none." in mistakes
+    assert "0 mistakes" not in mistakes
+
+
 def test_images_are_disputed_where_there_are_some() -> None:
     results = results_of(MNIST)
     on_test = results.disputed[results.disputed["set"] == "test"]

@@ -51,3 +51,12 @@ def test_names_of_series_that_begin_in_one_point_do_not_lie_upon_each_other() ->
 def test_the_law_is_a_line_where_there_is_one() -> None:
     with_law, without = chart_of(MNIST, LAW).svg[0], chart_of(MNIST).svg[0]
     assert with_law.count("stroke-dasharray") == without.count("stroke-dasharray") + 1
+
+
+def test_a_law_that_leaves_the_axis_does_not_shrink_the_chart() -> None:
+    steep = LAW | {"scale": {"value": 1e5}}
+    points = r'<path transform="translate\([\d.]+,[\d.]+\)" d="[^"]+" fill="var'
+    assert re.findall(points, chart_of(DIGITS, steep).svg[0])
+    assert re.findall(points, chart_of(DIGITS, steep).svg[0]) == re.findall(
+        points, chart_of(DIGITS).svg[0]
+    )

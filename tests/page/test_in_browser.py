@@ -10,10 +10,12 @@ from numpy import ndarray
 from PIL import Image
 
 from mnistpipe.data.catalogue import TITLE_ENDS
+from mnistpipe.page.contents import study_widgets
+from mnistpipe.page.document import render_page
 from mnistpipe.report.summary import MNIST
 from tests.page.conftest import OpenPage
 from tests.page.example import results_of, write_example
-from tests.report.example import DIGITS
+from tests.report.example import DIGITS, NO_SPIKE, report_of
 from tools.browser import PHONE, WIDE, Page
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,25 @@ def test_it_opens_in_silence_and_fits(
     assert page.evaluate(glides) == "auto"  # for who wants no motion
     assert page.complaints() == []
     assert page.requests() == [example.as_uri()]
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_many_classes_of_long_names_leave_room_for_the_images(
+    open_page: OpenPage, tmp_path: Path, width: int
+) -> None:
+    classes = tuple(f"Rhododendron ponticum, subspecies {number}" for number in range(30))
+    path = tmp_path / "report.html"
+    widgets = study_widgets(results_of(DIGITS, classes))
+    path.write_text(render_page(report_of(DIGITS, NO_SPIKE, drawn=True), widgets), encoding="utf-8")
+    page = open_page(path, width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    widths = "[...document.querySelectorAll('.examples img')].map((image) => image.offsetWidth)"
+    assert min(page.evaluate(widths)) > 100
+    # The matrix is wider than its window, in which its caption can be read.
+    right = "document.querySelector('{}').getBoundingClientRect().right"
+    window = page.evaluate(right.format(".map-matrix"))
+    assert page.evaluate(right.format(".matrix")) > window
+    assert page.evaluate(right.format(".matrix caption > div")) <= window
 
 
 def test_it_is_painted_soon(open_page: OpenPage, example: Path) -> None:

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from mnistpipe.page.vega import DIAMOND, Spec, draw, log_axis, spread
+from mnistpipe.page.vega import DIAMOND, Spec, draw, log_axis, log_ticks, spread
 
 SPEC: Spec = {
     "data": {"values": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]},
@@ -38,6 +38,8 @@ def test_a_logarithmic_axis_holds_all_values_and_has_round_ticks() -> None:
     assert axis["axis"]["values"] == [0.02, 0.05, 0.1, 0.2]
     short = log_axis([0.52, 0.79])["axis"]["values"]
     assert short == [0.5, 0.6, 0.7, 0.8, 0.9]
+    assert log_ticks(2.05, 2.6) == [2.5]
+    assert log_ticks(0.004, 3.0) == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]
 
 
 def test_labels_keep_their_order_and_their_distance() -> None:

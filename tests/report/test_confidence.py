@@ -101,4 +101,7 @@ def test_without_a_disputed_image_there_is_no_table_of_them(dataset: str) -> Non
     report = report_of(dataset, NO_SPIKE, disputed=disputed_labels().iloc[:0])
     assert "Disputed test images" not in report
     assert "Training and validation images likewise" not in report
+    assert "disputed-labels.csv" not in report
+    others = report_of(dataset, NO_SPIKE, disputed=disputed_labels().iloc[-2:])
+    assert "stand in `data/disputed-labels.csv`.\n" in others
     assert "\n\n\n" not in report

@@ -187,6 +187,11 @@ def test_the_best_is_said_to_be_that_of_the_table_of_results() -> None:
     assert best in report_of(MNIST, NO_SPIKE)
 
 
+def test_one_image_is_not_several() -> None:
+    answers = {"net": Difference(1.0, 0.0, 1.0)}
+    assert "1 test image fixed and 0 broken" in report_of(MNIST, NO_SPIKE, answers=answers)
+
+
 def test_no_gain_is_boasted_of_that_is_within_noise() -> None:
     report = report_of(MNIST, NO_SPIKE)
     gain = "is what augmentation changes in Net's accuracy"
