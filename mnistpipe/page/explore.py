@@ -66,7 +66,7 @@ def explore_widgets(
         payload=_as_html(payload),
     )
     the_map = replace(
-        figure("map", html, read_asset("map_caption.html.j2"), origins),
+        figure("map", html, "", origins),
         style=render("explore.css.j2", light=CLASS_COLOURS, dark=CLASS_COLOURS_ON_DARK),
         script="\n".join(read_asset(f"{part}.js") for part in _PARTS),
     )

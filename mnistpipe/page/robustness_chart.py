@@ -36,7 +36,8 @@ def robustness_chart(scores: pd.DataFrame, names: Mapping[str, str]) -> Chart:
 def _draw(
     rows: pd.DataFrame, strongest: Mapping[str, float], names: Mapping[str, str], title: str
 ) -> str:
-    low, high = float(rows["accuracy"].min()), 1.0
+    least, high = float(rows["accuracy"].min()), 1.0
+    low = max(0.0, least - 0.06 * (high - least))  # no mark on the axis itself
     last = int(rows["strength"].max())
     places = spread({stage: strongest[stage] for stage in names}, (high - low) * 16 / _HEIGHT)
     labels = [

@@ -35,6 +35,7 @@ _CONFIG: Spec = {
         "domainColor": "var(--muted)",
         "tickColor": "var(--muted)",
         "labelFontSize": 12,
+        "labelFlush": False,  # else the ends' labels stand beside their ticks
         "titleFontSize": 12,
         "titleFontWeight": "normal",
     },
@@ -75,7 +76,7 @@ def draw(spec: Spec, width: int, height: int) -> str:
 
 def log_axis(values: Sequence[float]) -> Spec:
     """A logarithmic axis of shares around these: its scale, and ticks in per cent."""
-    low, high = min(values) / 1.15, max(values) * 1.15
+    low, high = min(values) / 1.3, max(values) * 1.15
     return {
         "type": "quantitative",
         "scale": {"type": "log", "domain": [low, high], "nice": False},

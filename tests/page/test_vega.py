@@ -35,9 +35,9 @@ def test_a_logarithmic_axis_holds_all_values_and_has_round_ticks() -> None:
     low, high = axis["scale"]["domain"]
     assert low < 0.012
     assert high > 0.34
-    assert axis["axis"]["values"] == [0.02, 0.05, 0.1, 0.2]
+    assert axis["axis"]["values"] == [0.01, 0.02, 0.05, 0.1, 0.2]
     short = log_axis([0.52, 0.79])["axis"]["values"]
-    assert short == [0.5, 0.6, 0.7, 0.8, 0.9]
+    assert short == [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
     assert log_ticks(2.05, 2.6) == [2.5]
     assert log_ticks(0.004, 3.0) == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]
 
