@@ -120,7 +120,7 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
         figure(
             "results",
             _picture(results_chart(runs)),
-            f"Dots: this study, with Wilson&#x2019;s 95 % interval.{theirs} "
+            f"Dots: this study, with Wilson&#x2019;s 95% interval.{theirs} "
             f"The axis is logarithmic; further left is better.{beside}",
             results.made(*(f"metrics/{run.stage}.json" for run in runs)),
             "either",
@@ -128,7 +128,7 @@ def _charts(results: Results, runs: list[Run], *, comparable: bool) -> list[Widg
         figure(
             "curve",
             _picture(curve_chart(curve, runs)),
-            f"Bars are 95 % intervals{law}. Both axes are logarithmic.{theirs}",
+            f"Bars are 95% intervals{law}. Both axes are logarithmic.{theirs}",
             results.made("metrics/learning-curve.json"),
             "either",
         ),
@@ -165,7 +165,7 @@ def _dense_curve(results: Results) -> list[Widget]:
     up_to = f"{dense['fit_up_to']:,} images"
     law = (
         f" Blue: on up to {up_to}, to which the law is fitted; dashed, it goes on. Orange: on "
-        "more, a dot is their mean, and beside it stands what the law predicts, with its 95 % "
+        "more, a dot is their mean, and beside it stands what the law predicts, with its 95% "
         "interval."
         if "scale" in dense["fit"]
         else f" Blue: on up to {up_to}; orange: on more."
@@ -186,7 +186,7 @@ def _about_confidence(results: Results) -> list[Widget]:
     calibration = figure(
         "calibration",
         _picture(confidence_chart(results.reliability, results.risks)),
-        f"{network_name(BEST_STAGE)} on the test images, with 95 % intervals. First, right answers "
+        f"{network_name(BEST_STAGE)} on the test images, with 95% intervals. First, right answers "
         "by confidence: on the dashed line a network is as sure as it is right. Second, the share "
         "of wrong answers among the most confident ones.",
         results.made("plots/confidence/reliability.csv", "plots/confidence/risk-coverage.csv"),

@@ -7,7 +7,7 @@ import pandas as pd
 from mnistpipe.page.vega import OURS, POINT, Chart, Spec, draw, log_ticks
 from mnistpipe.report.formats import decimals
 
-_WIDTH, _HEIGHT = 176, 150  # pixels
+_WIDTH, _HEIGHT = 176, 170  # pixels
 
 
 def loss_chart(losses: Mapping[str, pd.DataFrame], settled: Mapping[str, int]) -> Chart:
@@ -35,13 +35,13 @@ def _draw(name: str, losses: pd.DataFrame, settled: int, low: float, high: float
     y = {
         "type": "quantitative",
         "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {"title": None, "values": log_ticks(low, high), "format": "~g"},
+        "axis": {"title": "loss", "values": log_ticks(low, high), "format": "~g"},
     }
     x = {"field": "epoch", "type": "quantitative", "scale": {"domain": [1, last], "nice": False}}
-    x |= {"axis": {"title": None, "values": [1, *range(5, last + 1, 5)], "grid": False}}
+    x |= {"axis": {"title": "epoch", "values": [1, *range(5, last + 1, 5)], "grid": False}}
     spec: Spec = {
         "title": {
-            "text": name,
+            "text": [*name.split(", "), ""][:2],  # all of two lines, so that the axes are alike
             "anchor": "start",
             "fontSize": 12,
             "color": "var(--ink)",

@@ -19,6 +19,15 @@ from mnistpipe.report.formats import listed, percent
 from mnistpipe.report.runs import Run
 
 _ROW = 34  # pixels
+# A name with a comma goes on in a second line, and both stand around the row's middle.
+_TWO_LINES: Spec = {
+    "labelLimit": 200,
+    "labelExpr": "split(datum.label, ', ')",
+    "labelOffset": {
+        "condition": {"test": "indexof(datum.label, ', ') > 0", "value": -7},
+        "value": 0,
+    },
+}
 
 
 def results_chart(runs: Sequence[Run]) -> Chart:
@@ -36,7 +45,7 @@ def results_chart(runs: Sequence[Run]) -> Chart:
     ]
     x = log_axis([row[key] for row in rows for key in ("low", "high", "theirs") if row[key]])
     x["axis"] |= {"title": "test error", "orient": "top"}
-    label = {"title": None, "domain": False, "ticks": False, "labelColor": "var(--ink)"}
+    label: Spec = {"title": None, "domain": False, "ticks": False, "labelColor": "var(--ink)"}
     spec: Spec = {
         "data": {"values": rows},
         "encoding": {
@@ -44,7 +53,7 @@ def results_chart(runs: Sequence[Run]) -> Chart:
                 "field": "run",
                 "type": "nominal",
                 "sort": None,
-                "axis": label | {"labelLimit": 200},
+                "axis": label | _TWO_LINES,
             }
         },
         "layer": [
@@ -68,7 +77,7 @@ def results_chart(runs: Sequence[Run]) -> Chart:
         ],
     }
     height = _ROW * len(rows) + 40
-    alt = f"Test error of each run with its 95 % interval: {listed(map(_say, runs))}."
+    alt = f"Test error of each run with its 95% interval: {listed(map(_say, runs))}."
     # On a phone there is no room for the texts at the rows' ends.
     narrow = spec | {"layer": spec["layer"][:-1]}
     return Chart((draw(spec, WIDE, height), draw(narrow, NARROW, height)), alt)

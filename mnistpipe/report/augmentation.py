@@ -47,6 +47,11 @@ class Fall:
     untouched: float
     perturbed: float
 
+    @property
+    def lost(self) -> float:
+        """How much accuracy, as a share of the images."""
+        return self.untouched - self.perturbed
+
 
 @dataclass(frozen=True)
 class Robust:
@@ -69,6 +74,13 @@ class Robust:
     difference: Difference
     where: list[Condition]
     is_everywhere: bool
+
+    @property
+    def saved(self) -> float | None:
+        """Share of what the strongest costs that augmentation makes up for; None if nothing."""
+        if self.strongest not in self.where or self.without.lost <= 0:
+            return None
+        return 1 - self.with_it.lost / self.without.lost
 
 
 def read_condition(perturbation: str, key: str) -> Condition:

@@ -32,6 +32,11 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
+def rounded(number: int) -> str:
+    """142075 as 142,000, with three significant digits."""
+    return f"{float(f'{number:.3g}'):,.0f}"
+
+
 def images(number: float) -> str:
     """A mean number of images: 1234.5 as 1,234.5, and 12.0 as 12."""
     return f"{number:,.1f}".removesuffix(".0")
@@ -71,6 +76,7 @@ FILTERS = {
         decimals,
         digits,
         thousands,
+        rounded,
         images,
         signed,
         p_value,

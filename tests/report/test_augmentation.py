@@ -20,7 +20,7 @@ def test_all_runs_stand_side_by_side_on_perturbed_images() -> None:
         ["ConvNet + augmentation", "98.10%", "97.50%", "97.00%", "81.00%"],
         ["Net", "98.00%", "97.00%", "94.00%", "90.00%"],
         ["Net + augmentation", "99.00%", "98.00%", "97.50%", "90.90%"],
-        ["Net on 1/2 of the data", "97.00%", "96.00%", "95.00%", "85.00%"],
+        ["Net + augmentation, 1/2 of the data", "97.00%", "96.00%", "95.00%", "85.00%"],
     ]
 
 
@@ -28,14 +28,15 @@ def test_robust_is_better_on_the_same_images_by_more_than_on_untouched_ones() ->
     """Net with blur in 1 pass, or turned, gains no more than the 32 images that it does anyway."""
     report = report_of(MNIST, NO_SPIKE)
     assert (
-        "- Does augmentation make ConvNet robust to blur? **Yes.** On images blurred in 2 passes, "
-        "ConvNet goes from 98.00% to 90.00% and ConvNet + augmentation from 98.10% to 97.00%: "
-        "900 images fixed and 1 broken, p < 0.0001.\n"
-        "- Does it make Net robust to blur? **Only when blurred in 2 passes.** On"
+        "- *ConvNet, blurred in 2 passes*: from 98.00% to 90.00%; with augmentation, from 98.10% "
+        "to 97.00%. **It saves 86% of the fall** (900 images fixed and 1 broken, p < 0.0001).\n"
+        "- *Net, blurred in 2 passes*: from 98.00% to 94.00%; with augmentation, from 99.00% to "
+        "97.50%. **It saves 62% of the fall, but is more robust only when blurred in 2 passes** ("
     ) in report
+    assert "90.90%. **Not more robust** (50 images fixed and 20 broken, p = 0.013).\n" in report
     assert (
-        "- And to rotation? **No.** On images turned by 30°, Net goes from 98.00% to 90.00% and "
-        "Net + augmentation from 99.00% to 90.90%: 50 images fixed and 20 broken, p = 0.013."
+        "Test images blurred in 2 passes cost Net 4.00 points of accuracy; augmentation saves "
+        "**62%** of them.\nAugmentation does not make Net more robust on test images turned by 30°."
     ) in report
 
 
@@ -43,7 +44,7 @@ def test_better_within_noise_is_not_robust() -> None:
     augmentation = robustness_metrics()["augmentation"]
     augmentation["convnet"]["blur"]["passes-1"]["p_value"] = 0.05
     report = report_of(MNIST, NO_SPIKE, augmentation=augmentation)
-    assert "robust to blur? **Only when blurred in 2 passes.** On images blurred in 2" in report
+    assert report.count("but is more robust only when blurred in 2 passes** (900") == 2
     augmentation["convnet"]["blur"]["passes-2"]["p_value"] = 0.05
     report = report_of(MNIST, NO_SPIKE, augmentation=augmentation)
-    assert "ConvNet robust to blur? **No.**" in report
+    assert "98.10% to 97.00%. **Not more robust** (" in report

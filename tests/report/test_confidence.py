@@ -37,12 +37,12 @@ def test_a_network_is_called_too_sure_where_the_interval_says_so() -> None:
 VERDICTS = {
     "Net": "within noise",
     "Net + augmentation": "overconfident",
-    "Net on 1/2 of the data": "underconfident",
+    "Net + augmentation, 1/2 of the data": "underconfident",
 }
 
 
 def test_the_calibration_error_stands_with_its_interval_and_that_of_chance() -> None:
-    row = row_of(confidence_of(MNIST).split("risk against coverage")[0], "Net + augmentation")
+    row = row_of(confidence_of(MNIST).split("risk against coverage")[0], "| Net + augmentation |")
     assert row[1:3] == ["99.30%", "99.65%"]
     assert row[4:] == ["1.23%", "1.01% to 1.45%", "0.42%"]
 
@@ -50,11 +50,11 @@ def test_the_calibration_error_stands_with_its_interval_and_that_of_chance() -> 
 def test_the_error_of_the_most_confident_stands_beside_that_of_all() -> None:
     report = confidence_of(MNIST)
     risks = report.split("risk against coverage")[1]
-    assert row_of(risks, "Net on 1/2 of the data")[1:] == ["3.00%", "3.03%", "0.67%"]
+    assert row_of(risks, "Net + augmentation, 1/2 of the data")[1:] == ["3.00%", "3.03%", "0.67%"]
     assert (
         "Net + augmentation is 99.65% confident on average and right on 99.30% of the test "
-        "images: it is overconfident. Of the 9,000 answers of which it is most confident, 7 are "
-        "wrong, 0.08% (95 % interval 0.04%" in report
+        "images: it is overconfident. Of its 9,000 most confident answers 7 are "
+        "wrong, 0.08% (95% interval 0.04%" in report
     )
 
 
@@ -103,5 +103,5 @@ def test_without_a_disputed_image_there_is_no_table_of_them(dataset: str) -> Non
     assert "Training and validation images likewise" not in report
     assert "disputed-labels.csv" not in report
     others = report_of(dataset, NO_SPIKE, disputed=disputed_labels().iloc[-2:])
-    assert "stand in `data/disputed-labels.csv`.\n" in others
+    assert "in `data/disputed-labels.csv`.\n" in others
     assert "\n\n\n" not in report

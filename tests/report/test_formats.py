@@ -6,6 +6,7 @@ from mnistpipe.report.formats import (
     p_value,
     percent,
     points,
+    rounded,
     signed,
     thousands,
 )
@@ -19,6 +20,7 @@ def test_numbers_are_written_with_as_many_places_as_the_report_has() -> None:
     assert digits(0.0004371, 2) == "0.00044"
     assert digits(4299.8, 3) == "4.3e+03"
     assert thousands(51_000) == "51,000"
+    assert [rounded(number) for number in (142_075, 999_600, 87)] == ["142,000", "1,000,000", "87"]
 
 
 def test_a_sign_is_always_there() -> None:

@@ -11,8 +11,11 @@ def test_every_network_has_a_name_of_its_own() -> None:
     names = [network_name(stage) for stage in stages]
     assert len({*names}) == len(names)
     assert not {*names} & {*stages}
-    assert network_name("partial-data-steps@eighth") == "Net on 1/8 of the data, other updates"
-    assert network_name("partial-data@a-third") == "Net on a-third of the data"
+    assert (
+        network_name("partial-data-steps@eighth")
+        == "Net + augmentation, 1/8 of the data, other updates"
+    )
+    assert network_name("partial-data@a-third") == "Net + augmentation, a-third of the data"
 
 
 def test_a_stages_name_stands_where_its_network_is_introduced_and_nowhere_else() -> None:

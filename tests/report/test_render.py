@@ -45,13 +45,13 @@ def test_with_several_seeds_better_is_what_both_tests_say() -> None:
 
 
 def test_the_report_says_whether_seeds_were_tested() -> None:
-    assert "Each run has one seed, so that seeds are not tested" in report_of(MNIST, NO_SPIKE)
+    assert "Each run has one seed, so seeds are not tested" in report_of(MNIST, NO_SPIKE)
     summary = summary_of(MNIST)
     summary["train-net"]["test"] = score_of_seeds(90, 110)
     mixed = report_of(MNIST, NO_SPIKE, summary)
     assert "Where both sides have one seed, seeds are not tested" in mixed
     assert "a t-test over seeds must agree" in mixed
-    sure = mixed.partition("## How sure is that?")[2].partition("Two runs are compared")[0]
+    sure = mixed.partition("## How sure is that?")[2].partition("Two tests compare")[0]
     assert row_of(sure, "| Net |")[3:5] == ["2", "0.14"]
     assert row_of(sure, "| ConvNet |")[3:] == ["1", "n/a", "n/a"]
     runs = [summary[name] for name in summary if name.startswith("train-")]
@@ -165,7 +165,7 @@ def test_a_name_that_nobody_computes_is_an_error() -> None:
 
 def test_the_results_of_the_report_are_the_table_that_the_readme_has() -> None:
     table = render_results(summary_of(MNIST))
-    assert f"## Results\n\n<!-- widget: results -->\n\n{table}\n\nAccuracy is" in report_of(
+    assert f"+31.14 points.\n\n<!-- widget: results -->\n\n{table}\n\nAccuracy is" in report_of(
         MNIST, NO_SPIKE
     )
 
@@ -175,7 +175,8 @@ def test_what_was_wrong_follows_the_results_and_what_plays_stands_at_the_end() -
     assert "[draw one yourself](#draw-one-yourself), and see what Net + augmentation" in report
     headings = re.findall(r"^## (.*)$", report, re.MULTILINE)
     assert headings[3:5] == ["Results", "What the original got wrong"]
-    assert headings[-3:] == ["What Net learned", "Draw one yourself", "How to reproduce this"]
+    assert headings[-4:-2] == ["What Net learned", "Draw one yourself"]
+    assert headings[-2:] == ["What follows", "How to reproduce this"]
     elsewhere = report_of(DIGITS, NO_SPIKE)
     assert "original" not in elsewhere
     assert "raw one yourself" not in elsewhere

@@ -10,6 +10,8 @@ from tests.report.example import (
     cells_of,
     report_of,
     row_of,
+    run_metrics,
+    score,
     score_of_seeds,
     summary_of,
 )
@@ -17,7 +19,7 @@ from tests.report.example import (
 
 def test_each_accuracy_has_its_interval() -> None:
     sure = report_of(MNIST, NO_SPIKE).partition("## How sure is that?")[2]
-    table = sure.partition("Of two networks")[0]
+    table = sure.partition("One network is")[0]
     assert row_of(table, "| Net + augmentation |") == [
         "Net + augmentation",
         "99.30%",
@@ -32,7 +34,7 @@ def test_several_seeds_show_their_spread_and_the_first_is_counted() -> None:
     report = report_of(MNIST, NO_SPIKE, summary)
     assert row_of(report, "`train-net-augmented`")[4] == "**99.40%** ± 0.14"
     sure = report.partition("## How sure is that?")[2]
-    table = sure.partition("Two runs are compared")[0]
+    table = sure.partition("Two tests compare")[0]
     assert row_of(table, "| Net + augmentation |")[1:] == [
         "99.40%",
         "99.23% to 99.53%",
@@ -78,7 +80,7 @@ def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
         "+0.0100",
     ]
     assert row_of(table, "sixteenth") == [
-        "Net on 1/16 of the data",
+        "Net + augmentation, 1/16 of the data",
         "`partial-data@sixteenth`",
         "3,185",
         "65.86%",
@@ -113,7 +115,7 @@ def test_a_fraction_that_the_write_up_does_not_have_is_shown_without_a_differenc
     summary = summary_of(MNIST)
     summary["partial-data"]["tenth"] = summary["partial-data"]["half"]
     row = row_of(render_results(summary), "partial-data@tenth")
-    assert row[0] == "Net on tenth of the data"
+    assert row[0] == "Net + augmentation, tenth of the data"
     assert row[3:] == ["n/a", "**96.74%**", "n/a", "n/a", "n/a", "0.1050", "n/a"]
     first, *_ = report_of(MNIST, NO_SPIKE, summary).partition("## The question")
     assert "**3 of 6** results of the write-up" in first
@@ -128,8 +130,8 @@ def test_better_and_worse_are_told_from_noise_by_the_numbers_of_errors() -> None
     assert row_of(table, "`train-net-augmented`")[6] == "worse, p = 0.0082, seeds p = 0.0027"
     # Far fewer errors; but two seeds that differ so much tell nothing of others.
     assert row_of(table, "1/2 of the data")[6] == "within noise, p = 0.00028, seeds p = 0.65"
-    assert "told by Fisher's exact test of our number of errors" in table
-    assert "below p = 0.05 it" in table
+    assert "Fisher's exact test compares our number of errors" in table
+    assert "below p = 0.05 we\ncall" in table
 
 
 def test_the_report_names_precision_and_pytorch_or_who_has_which() -> None:
@@ -139,9 +141,21 @@ def test_the_report_names_precision_and_pytorch_or_who_has_which() -> None:
     summary["partial-data-steps"]["sixteenth"]["precision"] = "bf16"
     assert (
         "\nTrained in fp32 by PyTorch 2.14.1 (ConvNet; ConvNet + augmentation; Net + augmentation; "
-        "Net on 1/2 of the data; Net on 1/16 of the data) and bf16 by PyTorch 2.14.1 (Net; "
-        "Net on 1/16 of the data, other updates).\n"
+        "Net + augmentation, 1/2 of the data; Net + augmentation, 1/16 of the data) and bf16 by "
+        "PyTorch 2.14.1 (Net; "
+        "Net + augmentation, 1/16 of the data, other updates).\n"
     ) in report_of(MNIST, NO_SPIKE, summary)
+
+
+def test_without_a_result_that_is_better_none_is_said_to_gain() -> None:
+    summary = summary_of(MNIST)
+    for run in [summary[name] for name in summary if name.startswith("train-")]:
+        run["test"] = score(200, 10_000, 0.03)
+    summary["partial-data"] = {"half": run_metrics(25_500, 326, 0.1050)}
+    report = report_of(MNIST, NO_SPIKE, summary)
+    assert "No result of ours is better than the write-up's by more than chance.\n" in report
+    assert "gains most" not in report
+    assert "gains most on the write-up: +31.14 points." in report_of(MNIST, NO_SPIKE)
 
 
 def test_each_run_says_when_it_settles() -> None:
@@ -153,8 +167,8 @@ def test_each_run_says_when_it_settles() -> None:
         ["ConvNet + augmentation", "7", "around 12"],
         ["Net", "7", "n/a"],
         ["Net + augmentation", "7", "n/a"],
-        ["Net on 1/2 of the data", "7", "n/a"],
-        ["Net on 1/16 of the data", "7", "n/a"],
+        ["Net + augmentation, 1/2 of the data", "7", "n/a"],
+        ["Net + augmentation, 1/16 of the data", "7", "n/a"],
     ]
 
 
