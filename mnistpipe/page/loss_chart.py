@@ -20,7 +20,7 @@ def loss_chart(losses: Mapping[str, pd.DataFrame], settled: Mapping[str, int]) -
     """
     columns = ["training_loss", "validation_loss"]
     every = pd.concat(losses.values())[columns].to_numpy()
-    low, high = float(every.min()) / 1.1, float(every.max()) * 1.1
+    low, high = float(every.min()) / 1.3, float(every.max()) * 1.1
     svgs = tuple(_draw(name, table, settled[name], low, high) for name, table in losses.items())
     said = [
         f"{name} from {decimals(table['validation_loss'].iloc[0], 3)} to"
