@@ -84,7 +84,7 @@ def main() -> None:
             "mistakes": len(mistakes.indices),
             "sure_from": sure,
             "confusion_diagonal": int(counts.trace()),
-            "neighbours": {"count": section.neighbours, "same_class_share": share},
+            "neighbours": {"count": neighbours.indices.shape[1], "same_class_share": share},
             "classes": {f"class-{name}": score for name, score in zip(names, scores, strict=True)},
         },
     )

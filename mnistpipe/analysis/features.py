@@ -9,7 +9,6 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.neighbors import NearestNeighbors
 
-from mnistpipe.files.errors import UserError
 from mnistpipe.scoring.probabilities import softmax
 
 
@@ -80,14 +79,8 @@ def score_classes(
 
 
 def find_neighbours(features: Float[ndarray, "n f"], count: int) -> Neighbours:
-    """The `count` nearest other images of each image, by exhaustive search.
-
-    Raises UserError if there are not that many other images.
-    """
-    if count >= len(features):
-        raise UserError(
-            f"analyze.neighbours {count} should be less than the {len(features)} test images."
-        )
+    """The `count` nearest other images of each image, or all others, by exhaustive search."""
+    count = min(count, len(features) - 1)
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(features)
     distances, indices = search.kneighbors()  # without an argument, no image is its own neighbour
     return Neighbours(indices, distances)
@@ -110,12 +103,9 @@ def pick_queries(labels: Int64[ndarray, " n"], most: int, seed: int) -> Int64[nd
 def embed(features: Float[ndarray, "n f"], perplexity: float, seed: int) -> Float[ndarray, "n 2"]:
     """A t-SNE map of the features in two dimensions, started from their principal components.
 
-    Raises UserError if the perplexity is not below the number of images.
+    The perplexity is at most a third of the other images: t-SNE looks at three times as many.
     """
-    if perplexity >= len(features):
-        raise UserError(
-            f"analyze.perplexity {perplexity} should be less than the {len(features)} test images."
-        )
+    perplexity = min(perplexity, (len(features) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed)
     embedded: Float[ndarray, "n 2"] = tsne.fit_transform(features)
     return embedded
