@@ -41,8 +41,15 @@ from mnistpipe.files.tables import write_table
 from mnistpipe.networks.models import Classifier
 from mnistpipe.scoring.scores import predict
 from mnistpipe.training.engine import keep_freed_memory
-from mnistpipe.training.plan import BEST_STAGE, SWEEP, PartialData, TrainingRun, read_training_run
-from mnistpipe.training.trained import name_networks, read_networks
+from mnistpipe.training.plan import (
+    BEST_STAGE,
+    SWEEP,
+    PartialData,
+    TrainingRun,
+    read_training_run,
+    train_stages,
+)
+from mnistpipe.training.trained import read_networks
 
 PLOTS = Path("plots/confidence")
 COVERAGES = (99, 95, 90)  # per cent
@@ -97,9 +104,8 @@ def main() -> None:
 
 def _read_runs() -> dict[str, TrainingRun]:
     """What each network of the study was trained on, and how."""
-    sweep = read_section(SWEEP, PartialData)
-    names = name_networks([*sweep.stages.values(), *sweep.steps_stages.values()])
-    return {stage: read_training_run(stage) for stage in names}
+    stages = train_stages(read_section(SWEEP, PartialData))
+    return {stage: read_training_run(stage) for stage in stages}
 
 
 def _judge_all(split: Split, runs: Mapping[str, TrainingRun]) -> dict[str, Judged]:

@@ -33,7 +33,7 @@ def pack_images(images: UInt8[ndarray, "n 28 28"], examined: Examined) -> dict[s
     """
     numbers = pick_images(len(images))
     features = examined.features[numbers]
-    neighbours = find_neighbours(features, min(NEIGHBOURS, len(numbers) - 1)).indices
+    neighbours = find_neighbours(features, NEIGHBOURS).indices
     scale = np.maximum(features.max(axis=0), 1e-9) / 255
     places = examined.embedded[numbers]
     places = places - places.min(axis=0)
