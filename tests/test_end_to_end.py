@@ -6,12 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
@@ -53,17 +56,20 @@ def run(
     """What a command prints on both streams; without a mirror or network if not told otherwise."""
     inherited = {key: value for key, value in os.environ.items() if key != "MNISTPIPE_MIRROR"}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env=inherited | {"PATH": path, "OMP_NUM_THREADS": f"{THREADS}"} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
+    # A file: with a pipe, what a command leaves in the background would have to be waited for.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env=inherited | {"PATH": path, "OMP_NUM_THREADS": f"{THREADS}"} | environment,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        printed.seek(0)
+        text = printed.read()
+    assert done.returncode == status, text
+    return text
 
 
 def copy_of_the_working_tree(folder: Path) -> Path:
@@ -482,10 +488,16 @@ def test_a_tree_with_its_lock_is_up_to_date_without_any_data(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def experimenter(rerun: Path, forks: Forks) -> partial[str]:
+def experimenter(rerun: Path, forks: Forks) -> Iterator[partial[str]]:
     """Runs a command in the repository, whose trainings are forks, and without a user's git."""
     environment = NO_NETWORK | forks.stand_in(TRAINING) | {"GIT_CONFIG_GLOBAL": os.devnull}
-    return partial(run, rerun, environment=environment | {"COLUMNS": "120"})
+    yield partial(run, rerun, environment=environment | {"COLUMNS": "120"})
+    # A worker of DVC's queue may miss the word to stop, and would wait for ever.
+    for pid in (rerun / ".dvc/tmp/exps/celery").glob("*.pid"):
+        with suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(int(pid.read_text(encoding="utf-8")))
+            if "queue-worker" in worker.cmdline():
+                worker.kill()
 
 
 @pytest.mark.long
