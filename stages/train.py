@@ -88,6 +88,6 @@ def _hold_votes(results: Sequence[Result]) -> dict[str, Predictions]:
 def _score_votes(committee: dict[str, Predictions], split: Split) -> dict[str, dict[str, Any]]:
     labels = {"validation": split.validation.labels, "test": split.test.labels}
     return {
-        name: asdict(score(predictions.logits, torch.from_numpy(labels[name])))
+        name: asdict(score(predictions.logits, torch.from_numpy(labels[name.removesuffix("_tta")])))
         for name, predictions in committee.items()
     }

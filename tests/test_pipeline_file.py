@@ -415,7 +415,7 @@ def test_the_best_model_is_named_as_an_artifact() -> None:
         ("train-net.lr", "0.0021"),
         ("train-net.optimizer.weight_decay", "0.031"),
         ("train-net-augmented.schedule.name", "nothing"),
-        ("partial-data.fractions.half", "0.51"),
+        ("partial-data.recipe.lr", "0.0052"),
         ("partial-data.recipe.epochs", "33"),
         ("learning-curve.seed", "3"),
         ("robustness.seed", "3"),

@@ -14,8 +14,8 @@ from tools.bench import MNIST_TRAINING_IMAGES
 RECIPES = sorted((ROOT / "recipes").glob("*/params.yaml"))
 
 
-def test_there_are_three_recipes() -> None:
-    assert [path.parent.name for path in RECIPES] == ["curve", "smoke", "tuned"]
+def test_there_are_four_recipes() -> None:
+    assert [path.parent.name for path in RECIPES] == ["best", "curve", "smoke", "tuned"]
 
 
 def test_the_recipe_of_the_curve_is_another_one_with_sizes() -> None:
@@ -46,7 +46,7 @@ def test_a_recipe_is_a_whole_study_with_the_same_stages_data_and_questions(path:
 
 def test_the_tuned_study_is_about_mnist_and_the_smoke_test_is_not() -> None:
     datasets = {path.parent.name: load_params(path).data.dataset for path in RECIPES}
-    assert datasets == {"curve": "mnist", "smoke": "digits", "tuned": "mnist"}
+    assert datasets == {"best": "mnist", "curve": "mnist", "smoke": "digits", "tuned": "mnist"}
 
 
 def test_the_tuned_study_passes_over_less_than_half_of_the_write_ups_images() -> None:

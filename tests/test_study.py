@@ -75,6 +75,7 @@ def test_the_write_ups_study_has_its_recipes() -> None:
         "schedule": {"name": "step", "step_epochs": 1, "gamma": 0.7},
         "label_smoothing": 0.0,
         "validation_too": False,
+        "test_time_draws": 0,
     }
     adadelta = {"name": "adadelta", "weight_decay": 0.0}
     rmsprop = {"name": "rmsprop", "weight_decay": 0.0}

@@ -70,12 +70,19 @@ def main() -> None:
     table = choose(try_all, recipes, wanted.seeds, wanted.fraction or 1.0)
     if arguments.table is not None:
         write_table(arguments.table, table)
-    errors = table.pivot_table(
-        "validation_errors", index="seed", columns="idea", sort=False, observed=True
-    )
-    first = errors[next(iter(recipes))]
-    for name in recipes:
-        line = f"{name}: {errors[name].mean():.1f} validation errors"
+    for column in table.columns[table.columns.str.startswith("validation_errors")]:
+        print_errors(table, column)
+
+
+def print_errors(table: pd.DataFrame, column: str) -> None:
+    """A line for each idea, beside the first one."""
+    errors = table.pivot_table(column, index="seed", columns="idea", sort=False, observed=True)
+    first = errors.iloc[:, 0]
+    what = "validation errors"
+    if column.endswith("_tta"):
+        what += " by test-time augmentation"
+    for name in errors:
+        line = f"{name}: {errors[name].mean():.1f} {what}"
         if len(errors) > 1:
             line += f", sd {errors[name].std():.1f}"
             if name != first.name:
@@ -85,7 +92,10 @@ def main() -> None:
 
 
 def try_all(recipes: dict[str, Recipe], seeds: tuple[int, ...], fraction: float) -> pd.DataFrame:
-    """Train each recipe with each seed; a row for each: idea, seed, validation errors and loss."""
+    """Train each recipe with each seed; a row for each: idea, seed, validation errors and loss.
+
+    And, if all have test-time augmentation, the errors by it.
+    """
     split = read_split()
     trials = [
         Trial(f"{name}, seed {seed}", recipe, seed, fraction, "fraction", n_threads=1, bar=False)
@@ -93,15 +103,20 @@ def try_all(recipes: dict[str, Recipe], seeds: tuple[int, ...], fraction: float)
         for seed in seeds
     ]
     placed = place_trials("ideas", trials, start_engine(trials[0].recipe.precision))
-    scores = [result.scores["validation"] for result in run_trials(placed, split)]
+    scores = [result.scores for result in run_trials(placed, split)]
     named = [(name, seed) for name in recipes for seed in seeds]
     return pd.DataFrame(
         {
             "idea": [name for name, _ in named],
             "seed": [seed for _, seed in named],
-            "validation_errors": [score.errors for score in scores],
-            "validation_loss": [score.loss for score in scores],
+            "validation_errors": [each["validation"].errors for each in scores],
+            "validation_loss": [each["validation"].loss for each in scores],
         }
+        | (
+            {"validation_errors_tta": [each["validation_tta"].errors for each in scores]}
+            if all("validation_tta" in each for each in scores)
+            else {}
+        )
     )
 
 

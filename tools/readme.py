@@ -2,8 +2,8 @@
 
 The results table is made from metrics/summary.json, the pictures are copied into docs/, and
 docs/page.md says how large the parts of report.html are. After the tuned study, its summary is kept
-for the table's column, and after the dense curve of recipes/curve that curve, for docs/science.md;
-all else is left as it is then.
+for the table, after recipes/best the metrics of its two stages for the sentences below it, and
+after the dense curve of recipes/curve that curve, for docs/science.md; all else is left as it is.
 """
 
 import argparse
@@ -16,10 +16,16 @@ from mnistpipe.page.sizes import measure_parts
 from mnistpipe.report.render import render_dense, render_results
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.study import load_params
+from mnistpipe.training.plan import BEST_STAGE, SWEEP
 
 README = Path("README.md")
 SUMMARY = Path("metrics/summary.json")
 TUNED_SUMMARY = Path("recipes/tuned/summary.json")
+# What is kept of recipes/best, whose other stages are the tuned study's.
+BEST = {
+    Path("recipes/best/summary.json"): Path(f"metrics/{BEST_STAGE}.json"),
+    Path("recipes/best/sixteenth.json"): Path(f"metrics/{SWEEP}@sixteenth.json"),
+}
 # What is kept of the dense curve, and what it is made from.
 CURVE_SUMMARY = Path("recipes/curve/summary.json")
 CURVE = {
@@ -39,7 +45,7 @@ def main() -> None:
     params = load_params()
     if summary["data"]["dataset"] != MNIST:
         raise UserError(f"{SUMMARY} is not about MNIST; run make repro with the real files first.")
-    for kept in ({TUNED_SUMMARY: SUMMARY}, CURVE):
+    for kept in ({TUNED_SUMMARY: SUMMARY}, BEST, CURVE):
         if params == load_params(next(iter(kept)).with_name("params.yaml")):
             for path, source in kept.items():
                 write_bytes(path, source.read_bytes())
@@ -50,7 +56,7 @@ def main() -> None:
     if missing:
         raise UserError(f"{', '.join(missing)} missing; run: make repro")
     for path, what, table in (
-        (README, "results", both_recipes(summary)),
+        (README, "results", all_recipes(summary)),
         (PAGE, "sizes", sizes_table(REPORT_PAGE.read_text(encoding="utf-8"))),
         (SCIENCE, "dense curve", render_dense(read_json(CURVE_SUMMARY))),
     ):
@@ -59,10 +65,10 @@ def main() -> None:
         write_bytes(Path("docs") / picture.name, picture.read_bytes())
 
 
-def both_recipes(summary: Metrics) -> str:
-    """The results table, with the tuned recipe's accuracies if that study has been run."""
-    tuned = read_json(TUNED_SUMMARY) if TUNED_SUMMARY.exists() else None
-    return render_results(summary, tuned)
+def all_recipes(summary: Metrics) -> str:
+    """The results, with those of the recipes that have been run, too: tuned, and best."""
+    tuned, *best = (read_json(path) if path.exists() else None for path in (TUNED_SUMMARY, *BEST))
+    return render_results(summary, tuned, [each for each in best if each])
 
 
 def sizes_table(page: str) -> str:

@@ -20,13 +20,15 @@ from mnistpipe.report.formats import FILTERS
 from mnistpipe.report.runs import (
     engines,
     find_spike,
+    gather_averaged,
     gather_committees,
     gather_runs,
+    read_averaged,
     read_test_scores,
 )
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.scoring.significance import LEVEL, Difference
-from mnistpipe.training.plan import STEPS_SWEEP
+from mnistpipe.training.plan import BEST_STAGE, STEPS_SWEEP
 
 _TEMPLATES = Path(__file__).parent
 
@@ -68,6 +70,7 @@ def render_report(
         engines=engines(summary),
         answers=answers,
         committees=gather_committees(summary, votes),
+        averaged=gather_averaged(summary),
         perturbed=perturbed_accuracies(summary["robustness"]),
         robust=robust_by_pair(summary["robustness"], augmentation),
         confidence=confidence(summary["confidence"], disputed),
@@ -78,13 +81,19 @@ def render_report(
     )
 
 
-def render_results(summary: Metrics, tuned: Metrics | None = None) -> str:
+def render_results(
+    summary: Metrics, tuned: Metrics | None = None, best: Sequence[Metrics] = ()
+) -> str:
     """The table of results: test accuracy and loss of each run, the write-up's beside ours.
 
     On another data set than MNIST there is nothing to compare with, and ours stand alone. On MNIST
-    `tuned`, the summary of another recipe, adds its accuracies.
+    `tuned`, the summary of another recipe, adds its accuracies, and `best`, the metrics of runs of
+    Net with several seeds and test-time augmentation, a sentence: on all images, and on fewer.
     """
-    return _render("results.md.j2", **_results(summary, tuned)).removesuffix("\n")
+    values = _results(summary, tuned) | {
+        "best_runs": [read_averaged(BEST_STAGE, run) for run in best]
+    }
+    return _render("results.md.j2", **values).removesuffix("\n")
 
 
 def render_dense(dense: Metrics) -> str:
@@ -102,6 +111,7 @@ def _results(summary: Metrics, tuned: Metrics | None = None) -> dict[str, Any]:
         "level": LEVEL,
         "several_seeds": any(run.n_seeds > 1 for run in runs),
         "one_seed": any(run.n_seeds == 1 for run in runs),
+        "best_runs": [],
         "tuned": {run.stage: scores.get(run.stage) for run in runs} if tuned else None,
     }
 

@@ -11,6 +11,7 @@ from mnistpipe.scoring.significance import (
     CountDifference,
     Difference,
     compare_counts,
+    compare_pairs,
     one_more_interval,
     wilson_interval,
 )
@@ -104,6 +105,30 @@ class Committee:
 
 
 @dataclass(frozen=True)
+class Averaged:
+    """The networks of a stage by test-time augmentation: averaged over views of each image.
+
+    Attributes:
+        stage: its name in dvc.yaml.
+        examples: number of training images.
+        n_seeds: how many networks there are.
+        plain: their scores on the test images as these are, averaged.
+        averaged: the same networks' by their answers to each image's views.
+        together: what they score by their votes on these; None for one network.
+        p_value: of a paired t-test over the seeds' numbers of errors; None for one.
+
+    """
+
+    stage: str
+    examples: int
+    n_seeds: int
+    plain: Score
+    averaged: Score
+    together: Score | None
+    p_value: float | None
+
+
+@dataclass(frozen=True)
 class Spike:
     """The validation loss with blur around the epoch where the write-up saw it rise.
 
@@ -150,6 +175,27 @@ def gather_committees(summary: Metrics, differences: Mapping[str, Difference]) -
         )
         for stage, difference in differences.items()
     ]
+
+
+def gather_averaged(summary: Metrics) -> list[Averaged]:
+    """Those of the runs whose recipe has test-time augmentation."""
+    return [read_averaged(stage, run) for stage, run in _runs(summary).items() if "test_tta" in run]
+
+
+def read_averaged(stage: str, run: Metrics) -> Averaged:
+    """What test-time augmentation changes, from the metrics of a run that has it."""
+    plain, averaged = (
+        [own["errors"] for own in run[test]["by_seed"].values()] for test in ("test", "test_tta")
+    )
+    return Averaged(
+        stage,
+        examples=run["examples"],
+        n_seeds=len(plain),
+        plain=read_score(run["test"]),
+        averaged=read_score(run["test_tta"]),
+        together=read_score(run["committee"]["test_tta"]) if "committee" in run else None,
+        p_value=compare_pairs(plain, averaged),
+    )
 
 
 def read_score(score: Metrics) -> Score:

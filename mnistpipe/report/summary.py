@@ -74,7 +74,7 @@ def of_sweep(summary: Metrics, sweep: str) -> dict[str, Metrics]:
 
 
 def _select(run: Metrics) -> dict[str, Any]:
-    """What it has of these: no committee of one seed, no validation where that was trained on."""
+    """What it has: no committee of one seed, no validation where that was trained on."""
     *others, last = RUN_KEYS
-    keys = (*others, "validation", last, "committee")
+    keys = (*others, "validation", last, "validation_tta", "test_tta", "committee")
     return {key: run[key] for key in keys if key in run}

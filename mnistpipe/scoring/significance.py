@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 from numpy import ndarray
-from scipy.stats import binom, fisher_exact, norm, t, ttest_ind_from_stats
+from scipy.stats import binom, fisher_exact, norm, t, ttest_ind_from_stats, ttest_rel
 
 LEVEL = 0.05  # below this p-value, over images and over seeds, a difference is called one
 ENDS = (LEVEL / 2, 1 - LEVEL / 2)  # of a 95 % interval, among the quantiles
@@ -119,6 +119,16 @@ def compare_counts(first: Sequence[int], second: Sequence[int], count: int) -> C
     table = [[before, count - before], [after, count - after]]
     p_value = float(fisher_exact(table).pvalue)
     return CountDifference(before, after, p_value, _compare_seeds(first, second))
+
+
+def compare_pairs(first: Sequence[int], second: Sequence[int]) -> float | None:
+    """Over seeds, the same ones in the same order on both sides: the paired t-test's p-value.
+
+    None for one seed, and where all pairs differ by the same number.
+    """
+    if len({after - before for before, after in zip(first, second, strict=True)}) <= 1:
+        return None
+    return float(ttest_rel(first, second).pvalue)
 
 
 def one_more_interval(errors: Sequence[int], count: int) -> tuple[float, float] | None:

@@ -24,6 +24,9 @@ OWN = "own"  # the user's runs, beside the study
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 
+# Shares that the report tells by these names.
+NAMED = {"half": 1 / 2, "quarter": 1 / 4, "eighth": 1 / 8, "sixteenth": 1 / 16}
+
 
 @dataclass(frozen=True)
 class TrainingRun:
@@ -90,6 +93,12 @@ class PartialData(Section):
             raise ValueError(
                 "other_steps.as_half should be true if recipe.min_steps is 0, and false if not"
             )
+        for name in self.fractions.keys() & NAMED.keys():
+            if self.fractions[name] != NAMED[name]:
+                raise ValueError(
+                    f"fractions.{name} should be {NAMED[name]}, as its name says; give another "
+                    "share a name of its own"
+                )
         if "full" in self.fractions:
             raise ValueError("fractions should name none full, which train-net-augmented is")
         unknown = sorted(set(other.fractions) - set(self.fractions))

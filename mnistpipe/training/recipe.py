@@ -92,6 +92,7 @@ class Recipe(Section):
     schedule: Schedule
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     validation_too: bool = False
+    test_time_draws: Annotated[int, Field(ge=0, le=1_000)] = 0
     precision: Literal["auto", "fp32", "bf16"]
 
     @model_validator(mode="after")

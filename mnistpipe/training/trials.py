@@ -20,6 +20,7 @@ from mnistpipe.training.engine import explained_out_of_memory, start_engine
 from mnistpipe.training.loop import Epoch, Training, count_passes, fit
 from mnistpipe.training.progress import Progress
 from mnistpipe.training.recipe import Recipe
+from mnistpipe.training.test_time import predict_by_views
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class Result:
         network: trained, on the processor.
         curve: a record of each epoch.
         scores: of the sets `train`, `train_split`, `validation`, unless it was trained on, and
-            `test`.
-        predictions: of the last two, on the processor.
+            `test`; of the last two by test-time augmentation, too, where the recipe has it, as
+            `validation_tta` and `test_tta`.
+        predictions: of the last two, by either way, on the processor.
 
     """
 
@@ -131,6 +133,12 @@ def _train_and_score(trial: Trial, split: Split) -> Result:
         scores[name] = score(predictions.logits, wanted.labels)
         if name in {"validation", "test"}:  # what a committee is chosen and tested by
             kept[name] = Predictions(predictions.logits.cpu())
+            if recipe.test_time_draws > 0:
+                averaged = predict_by_views(
+                    network, wanted.images, recipe.views, recipe.test_time_draws
+                )
+                scores[f"{name}_tta"] = score(averaged.logits, wanted.labels)
+                kept[f"{name}_tta"] = Predictions(averaged.logits.cpu())
     return Result(network.cpu(), training.curve, scores, kept)
 
 

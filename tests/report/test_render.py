@@ -82,6 +82,31 @@ def test_the_vote_of_several_networks_stands_beside_one_of_them() -> None:
     assert "\n\n\n" not in report
 
 
+def test_what_test_time_augmentation_changes_is_said_where_a_recipe_has_it() -> None:
+    assert "views of an image help" not in report_of(MNIST, NO_SPIKE)
+    summary = summary_of(MNIST)
+    together = {"accuracy": 0.9975, "loss": 0.01, "errors": 25, "count": 10_000}
+    summary["train-net"] |= {
+        "test": score_of_seeds(40, 41, 45),
+        "test_tta": score_of_seeds(31, 34, 37),
+        "committee": {"test": together, "test_tta": together},
+    }
+    summary["train-convnet"]["test_tta"] = score_of_seeds(50, 50)
+    del summary["train-convnet"]["test_tta"]["by_seed"]["seed-2"]
+    report = report_of(MNIST, NO_SPIKE, summary)
+    section = report.partition("views of an image help?\n")[2].partition("\n## ")[0]
+    assert row_of(section, "| Net |")[1:] == [
+        "3",
+        "**99.58%** ± 0.03",
+        "**99.66%** ± 0.03",
+        "+0.08",
+        "p = 0.0052",
+        "99.75%",
+    ]
+    assert row_of(section, "| ConvNet |")[-2:] == ["n/a", "n/a"]  # one seed
+    assert "\n\n\n" not in report
+
+
 def test_the_report_warns_of_numbers_that_are_not_mnists() -> None:
     warning = "**These are not MNIST's numbers**"
     assert warning in report_of(DIGITS, NO_SPIKE)

@@ -56,6 +56,23 @@ def test_another_recipes_accuracies_stand_beside_ours() -> None:
     assert row_of(table, "1/2 of the data")[7] == "n/a"
 
 
+def test_the_best_recipe_has_its_sentences_below_the_table() -> None:
+    assert "recipes/best" not in render_results(summary_of(MNIST))
+    together = {"accuracy": 0.9975, "loss": 0.01, "errors": 25, "count": 10_000}
+    best = {
+        "examples": 51_000,
+        "test": score_of_seeds(40, 42),
+        "test_tta": score_of_seeds(30, 34),
+        "committee": {"test": together, "test_tta": together},
+    }
+    fewer = best | {"examples": 3_187, "test_tta": score_of_seeds(60, 64)}
+    sentences = render_results(summary_of(MNIST), best=[best, fewer]).partition("By [recipes")[2]
+    assert re.findall(r"[*\d.,]+%[*]*(?: ± [\d.]+)?|[\d,]+ images", sentences) == [
+        *("**99.68%** ± 0.03", "99.59% ± 0.01", "**99.75%**"),
+        *("3,187 images", "**99.38%** ± 0.03", "99.59% ± 0.01", "99.75%"),
+    ]
+
+
 def test_on_mnist_the_results_stand_beside_the_write_ups() -> None:
     table = render_results(summary_of(MNIST))
     assert row_of(table, "`train-convnet`") == [

@@ -139,6 +139,11 @@ def test_a_run_of_ones_own_is_what_its_section_says(tmp_path: Path) -> None:
         ("half: 0.5", "Half: 0.5", ".fractions.Half should be a name of lower-case letters, digit"),
         ("half: 0.5", "a/b: 0.5", ".fractions.a/b should be a name of lower-case letters, digits"),
         ("half: 0.5", "1: 0.5", ".fractions.1 should be a name, not a number or the like"),
+        (
+            "quarter: 0.25",
+            "quarter: 0.2",
+            ": fractions.quarter should be 0.25, as its name says; ",
+        ),
         ("half: 0.5", "half: 1.0", ".fractions.half should be less than 1, not 1.0"),
         ("half: 0.5", "half: 0", ".fractions.half should be greater than 0, not 0"),
         ("half: 0.5", "half: zero", ".fractions.half should be a valid number, not 'zero'"),

@@ -66,6 +66,7 @@ def test_a_recipe_is_read_as_it_stands_there(tmp_path: Path) -> None:
         schedule=Step(name="step", step_epochs=1, gamma=0.7),
         label_smoothing=0.0,
         validation_too=False,
+        test_time_draws=0,
         seeds=(1,),
         precision="auto",
     )
@@ -76,6 +77,7 @@ def test_a_recipe_may_follow_one_cycle_and_train_on_the_validation_images(tmp_pa
     text = edited("{name: adadelta, weight_decay: 0.0}", "{name: adamw, weight_decay: 0.05}", text)
     text = edited(STEP, "{name: one-cycle, warmup_fraction: 0.2}", text)
     text = edited("  seeds:\n  - 1\n", "  seeds: [3, 1, 2]\n  validation_too: true\n", text)
+    text += "  test_time_draws: 16\n"
     recipe = read(written(tmp_path, text))
     assert recipe.views == (
         Blur(name="blur"),
@@ -84,6 +86,7 @@ def test_a_recipe_may_follow_one_cycle_and_train_on_the_validation_images(tmp_pa
     assert recipe.optimizer == OptimizerParams(name="adamw", weight_decay=0.05)
     assert recipe.schedule == OneCycle(name="one-cycle", warmup_fraction=0.2)
     assert recipe.validation_too
+    assert recipe.test_time_draws == 16
     assert recipe.seeds == (3, 1, 2)  # the first of them is the one that is saved
 
 
@@ -217,6 +220,11 @@ def test_whatever_is_allowed_is_written_out_as_it_was_read(
             "smoothing: 0.0",
             "smoothing: 0.0\n  validation_too: 1",
             ".validation_too should be a valid boolean, not 1",
+        ),
+        (
+            "smoothing: 0.0",
+            "smoothing: 0.0\n  test_time_draws: -1",
+            ".test_time_draws should be greater than or equal to 0, not -1",
         ),
         ("smoothing: 0.0", "smoothing: 1.0", ".label_smoothing should be less than 1, not 1.0"),
         # seeds

@@ -14,7 +14,7 @@ from mnistpipe.training.checkpoints import load_checkpoint, save_checkpoint
 from mnistpipe.training.engine import Engine
 from mnistpipe.training.loop import Training, fit
 from mnistpipe.training.progress import Progress
-from mnistpipe.training.recipe import Blur, Original, Recipe
+from mnistpipe.training.recipe import Blur, Original, Recipe, Rotation
 from mnistpipe.training.trials import Result, Trial, images_per_epoch, run_trial
 
 
@@ -87,6 +87,19 @@ def test_validation_images_that_are_trained_on_are_no_longer_validated(
         "test": len(split.test),
     }
     assert list(result.predictions) == ["test"]
+
+
+def test_test_time_augmentation_is_a_score_beside_the_others(trial: Trial, split: Split) -> None:
+    plain = run_trial(trial, split)
+    draws = {"test_time_draws": 2, "views": (Rotation(name="rotation", degrees=30.0),)}
+    trial = replace(trial, recipe=trial.recipe.model_copy(update=draws))
+    result = run_trial(trial, split)
+    assert {*result.scores} == {*plain.scores, "validation_tta", "test_tta"}
+    assert list(result.predictions) == ["validation", "validation_tta", "test", "test_tta"]
+    for name, part in (("validation_tta", split.validation), ("test_tta", split.test)):
+        logits = result.predictions[name].logits
+        assert not torch.equal(logits, result.predictions[name.removesuffix("_tta")].logits)
+        assert score(logits, torch.from_numpy(part.labels)) == result.scores[name]
 
 
 def test_another_seed_chooses_another_part(trial: Trial, split: Split) -> None:
