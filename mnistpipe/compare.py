@@ -1,6 +1,7 @@
 """The command `mnistpipe compare REV [REV]`: predictions, over images and over seeds."""
 
 import argparse
+import json
 import subprocess
 from pathlib import Path
 
@@ -39,9 +40,13 @@ def compare_revisions(before: str, after: str | None) -> str:
     for name in common:
         first, second = old[name], new[name]
         if not np.array_equal(first.actual, second.actual):
+            sides = [
+                f"{len(side.actual):,} of {_dataset(revision)}"
+                for side, revision in ((first, before), (second, after))
+            ]
             raise UserError(
-                f"{name}: the two sides were tested on different images, {len(first.actual):,} "
-                f"and {len(second.actual):,}; their accuracies do not compare."
+                f"{name}: the two sides were tested on different images, {' and '.join(sides)}; "
+                "their accuracies do not compare."
             )
         rows.append(_row(name, first, second))
     note = (
@@ -90,6 +95,19 @@ def _predictions(revision: str | None) -> dict[str, Classified]:
             "there first, and commit them, or name another revision."
         )
     return {name: _parse(name, text) for name, text in texts.items()}
+
+
+def _dataset(revision: str | None) -> str:
+    """The title of the data set, as the report's metrics have it."""
+    file = "metrics/summary.json"
+    try:
+        if revision is None:
+            text = (_top() / file).read_text(encoding="utf-8")
+        else:
+            text = _git("show", f"{revision}:./{file}")
+        return str(json.loads(text)["data"]["dataset"])
+    except (OSError, ValueError, LookupError, TypeError, UserError):
+        return "an unnamed data set"
 
 
 def _parse(name: str, text: str) -> Classified:

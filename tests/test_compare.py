@@ -138,7 +138,10 @@ def test_what_cannot_be_compared_is_one_sentence(
     with pytest.raises(UserError, match="git ls-tree: Not a valid object name nowhere"):
         compare_revisions("nowhere", None)
     write_predictions(repo, "train-net", [(1, 1)])
-    with pytest.raises(UserError, match="tested on different images, 10 and 1"):
+    (repo / "metrics").mkdir()
+    (repo / "metrics" / "summary.json").write_text('{"data": {"dataset": "Fashion-MNIST"}}')
+    expected = "tested on different images, 10 of an unnamed data set and 1 of Fashion-MNIST; their"
+    with pytest.raises(UserError, match=expected):
         compare_revisions("before", None)
     write_predictions(repo, "train-net", [])
     with pytest.raises(UserError, match=r"train-net.csv has no predictions; name another"):

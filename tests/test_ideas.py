@@ -4,7 +4,7 @@ from statistics import median
 
 import pandas as pd
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import ttest_1samp, ttest_rel
 
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, write_split
@@ -85,18 +85,19 @@ def test_a_seed_that_stands_twice_is_named(tmp_path: Path) -> None:
         read_sections(ideas.Ideas, path)
 
 
-def test_the_ideas_that_were_tried_are_still_recipes() -> None:
-    wanted = read_sections(ideas.Ideas, ROOT / "recipes" / "tuned" / "ideas.yaml")
+@pytest.mark.parametrize(("tried_for", "n_ideas"), [("tuned", 7), ("best", 3)])
+def test_the_ideas_that_were_tried_are_still_recipes(tried_for: str, n_ideas: int) -> None:
+    wanted = read_sections(ideas.Ideas, ROOT / "recipes" / tried_for / "ideas.yaml")
     recipe = read_training_run(wanted.stage, ROOT / wanted.recipe).recipe
-    changed = {name: ideas.change(recipe, fields) for name, fields in wanted.ideas.items()}
-    assert changed["batch-64"].batch_size == 64
-    assert len({each.model_dump_json() for each in changed.values()}) == len(changed)
+    changed = {ideas.change(recipe, fields).model_dump_json() for fields in wanted.ideas.values()}
+    assert len(changed) == len(wanted.ideas) == n_ideas
 
 
 def test_the_page_says_what_the_trials_do() -> None:
     trials = pd.read_csv(ROOT / "recipes" / "tuned" / "ideas.csv")
     errors = trials.pivot_table("validation_errors", index="seed", columns="idea", sort=False)
     page = (ROOT / "docs" / "science.md").read_text(encoding="utf-8")
+    page = page.partition("## The best of Net")[0]
     rows = re.findall(r"^\| `([^`]+)`[^|]*\|[^|]*\| (.*) \|$", page, re.MULTILINE)
     assert [name for name, _ in rows] == [*errors]
     thresholds = []
@@ -112,3 +113,33 @@ def test_the_page_says_what_the_trials_do() -> None:
         thresholds.append((test.confidence_interval().high - test.confidence_interval().low) / 2)
     assert [round(f(thresholds)) for f in (median, min, max)] == [7, 3, 12]
     assert "about seven errors of 45 to show (three to\ntwelve, by" in page
+
+
+def test_the_page_says_what_led_to_the_best_recipe() -> None:
+    trials = pd.read_csv(ROOT / "recipes" / "best" / "ideas.csv")
+    plain, averaged = (
+        trials.pivot_table(f"validation_errors{way}", index="seed", columns="idea", sort=False)
+        for way in ("", "_tta")
+    )
+    page = (ROOT / "docs" / "science.md").read_text(encoding="utf-8")
+    section = page.partition("## The best of Net")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)`[^|]*\|[^|]*\| (.*) \|$", section, re.MULTILINE)
+    assert [name for name, _ in rows] == [*plain]
+    for name, numbers in rows:
+        cells = [cell.strip() for cell in numbers.split("|")]
+        assert cells[:3] == [
+            *(
+                f"{errors[name].mean():.1f} ± {errors[name].std():.1f}"
+                for errors in (plain, averaged)
+            ),
+            f"{(averaged[name] - plain[name]).mean():+.1f}",
+        ]
+        if name == "tuned":
+            assert cells[3:] == ["", ""]
+        else:
+            test = ttest_rel(averaged[name], averaged["tuned"])
+            gain = (averaged[name] - averaged["tuned"]).mean()
+            assert cells[3:] == [f"{gain:+.1f}", f"{test.pvalue:.2f}"]
+    gains = (averaged - plain).to_numpy().ravel()
+    assert f"{-gains.mean():.1f} of {plain.to_numpy().mean():.1f} errors" in section
+    assert f"p = {ttest_1samp(gains, 0).pvalue:.1g}" in section
