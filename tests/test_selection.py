@@ -1,19 +1,22 @@
 """What is chosen is chosen by a process that the test set is kept from."""
 
+import math
 import multiprocessing
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+from joblib import Parallel, delayed
 
 from mnistpipe.data.split import Labelled, Split
 from mnistpipe.data.split_file import SPLIT_FILE, read_split, write_split
 from mnistpipe.files.errors import UserError
 from mnistpipe.files.sections import PARAMS_FILE
 from tests.conftest import PARAMS_FILE as STUDY
-from tools.selection import FOLDER, choose, hand_over
+from tools.selection import FOLDER, _answer, choose, hand_over
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +62,17 @@ def test_it_cannot_open_what_knows_of_the_test_set(folder: Path, file: str) -> N
 def test_a_mistake_there_is_told_here() -> None:
     with pytest.raises(UserError, match=r"nowhere\.npz is missing"):
         choose(read_split, Path("nowhere.npz"))
+
+
+def side_by_side() -> list[float]:
+    return list(Parallel(n_jobs=2)(delayed(math.sqrt)(number) for number in (1, 4)))
+
+
+def test_processes_that_it_has_started_end_with_its_answer() -> None:
+    """Or it would wait for idle ones of joblib's, for up to 300 seconds."""
+    assert _answer(side_by_side) == [1, 2]
+    commands = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+    assert not [command for command in commands if "popen_loky" in command]
 
 
 def test_it_does_not_outlive_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from joblib.externals.loky import get_reusable_executor
+
 from mnistpipe.data.split import Split
 from mnistpipe.data.split_file import SPLIT_FILE, read_split, write_split
 from mnistpipe.files.sections import PARAMS_FILE
@@ -58,11 +60,19 @@ def choose(
     )
     with apart:
         try:
-            return apart.submit(function, *words, **named).result()
+            return apart.submit(_answer, partial(function, *words, **named)).result()
         except BaseException:
             for process in multiprocessing.active_children():  # or we would wait for its end
                 process.terminate()
             raise
+
+
+def _answer(question: Callable[[], Answer]) -> Answer:
+    """Ask, then end joblib's processes: idle ones would hold this one up for minutes."""
+    try:
+        return question()
+    finally:
+        get_reusable_executor().shutdown()
 
 
 def _enter(folder: Path, barred: tuple[Path, ...]) -> None:
