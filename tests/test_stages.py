@@ -515,11 +515,11 @@ def test_a_wrong_parameter_stops_a_stage_before_it_starts(forks: Forks, folder: 
 
 def test_a_fraction_has_to_leave_an_example_of_each_class(forks: Forks, folder: Path) -> None:
     params = write_params(folder)
-    params["partial-data"]["fractions"]["eighth"] = 0.001
+    params["partial-data"]["fractions"]["thousandth"] = 0.001
     rewrite(folder, params)
     before = contents(folder)
-    ended = forks.run(folder, "partial-data@eighth")
-    assert_one_sentence(ended, "partial-data.fractions.eighth 0.001", "no example of class 0")
+    ended = forks.run(folder, "partial-data@thousandth")
+    assert_one_sentence(ended, "partial-data.fractions.thousandth 0.001", "no example of class 0")
     assert contents(folder) == before
 
 
