@@ -22,6 +22,7 @@ import socket
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
@@ -262,6 +263,8 @@ class _Finder(MetaPathFinder):
             return
         number = next(self._signals)
         reader, writer = os.pipe()
+        # Python 3.12 prints it where what has been imported runs threads.
+        warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
         pid = os.fork()
         if pid == 0:
             self._every = 0

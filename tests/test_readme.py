@@ -17,6 +17,7 @@ from tools.readme import (
     PICTURES,
     SCIENCE,
     all_recipes,
+    best_runs,
     main,
     sizes_table,
     with_table,
@@ -37,10 +38,11 @@ def test_the_results_table_is_the_summaries(monkeypatch: pytest.MonkeyPatch) -> 
     assert dataset == "MNIST"
 
 
-def test_what_is_said_of_the_dense_curve_is_its_summarys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_said_of_the_recipes_is_their_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = SCIENCE.read_text(encoding="utf-8")
     assert with_table(SCIENCE, "dense curve", render_dense(read_json(CURVE_SUMMARY))) == text
+    assert with_table(SCIENCE, "best", best_runs()) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from mnistpipe.files.artifacts import read_json, write_bytes
 from mnistpipe.files.errors import UserError
 from mnistpipe.page.sizes import measure_parts
-from mnistpipe.report.render import render_dense, render_results
+from mnistpipe.report.render import render_averaged, render_dense, render_results
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.study import load_params
 from mnistpipe.training.plan import BEST_STAGE, SWEEP
@@ -58,6 +58,7 @@ def main() -> None:
     for path, what, table in (
         (README, "results", all_recipes(summary)),
         (PAGE, "sizes", sizes_table(REPORT_PAGE.read_text(encoding="utf-8"))),
+        (SCIENCE, "best", best_runs()),
         (SCIENCE, "dense curve", render_dense(read_json(CURVE_SUMMARY))),
     ):
         write_bytes(path, with_table(path, what, table).encode())
@@ -69,6 +70,11 @@ def all_recipes(summary: Metrics) -> str:
     """The results, with those of the recipes that have been run, too: tuned, and best."""
     tuned, *best = (read_json(path) if path.exists() else None for path in (TUNED_SUMMARY, *BEST))
     return render_results(summary, tuned, [each for each in best if each])
+
+
+def best_runs() -> str:
+    """What test-time augmentation changes by recipes/best."""
+    return render_averaged({source.stem: read_json(path) for path, source in BEST.items()})
 
 
 def sizes_table(page: str) -> str:

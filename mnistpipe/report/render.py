@@ -96,6 +96,12 @@ def render_results(
     return _render("results.md.j2", **values).removesuffix("\n")
 
 
+def render_averaged(runs: Mapping[str, Metrics]) -> str:
+    """The table of what test-time augmentation changes, from the metrics of runs by stage."""
+    averaged = [read_averaged(stage, run) for stage, run in runs.items()]
+    return _render("averaged.md.j2", averaged=averaged).removesuffix("\n")
+
+
 def render_dense(dense: Metrics) -> str:
     """The chapter about the dense learning curve, from its metrics."""
     return _render("dense.md.j2", dense=dense).removesuffix("\n")

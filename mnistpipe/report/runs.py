@@ -114,7 +114,8 @@ class Averaged:
         n_seeds: how many networks there are.
         plain: their scores on the test images as these are, averaged.
         averaged: the same networks' by their answers to each image's views.
-        together: what they score by their votes on these; None for one network.
+        plain_vote: what they score together, on the images as these are; None for one network.
+        averaged_vote: likewise by their answers to the views.
         p_value: of a paired t-test over the seeds' numbers of errors; None for one.
 
     """
@@ -124,7 +125,8 @@ class Averaged:
     n_seeds: int
     plain: Score
     averaged: Score
-    together: Score | None
+    plain_vote: Score | None
+    averaged_vote: Score | None
     p_value: float | None
 
 
@@ -187,13 +189,18 @@ def read_averaged(stage: str, run: Metrics) -> Averaged:
     plain, averaged = (
         [own["errors"] for own in run[test]["by_seed"].values()] for test in ("test", "test_tta")
     )
+    votes = run.get("committee", {})
+    plain_vote, averaged_vote = (
+        read_score(votes[test]) if test in votes else None for test in ("test", "test_tta")
+    )
     return Averaged(
         stage,
         examples=run["examples"],
         n_seeds=len(plain),
         plain=read_score(run["test"]),
         averaged=read_score(run["test_tta"]),
-        together=read_score(run["committee"]["test_tta"]) if "committee" in run else None,
+        plain_vote=plain_vote,
+        averaged_vote=averaged_vote,
         p_value=compare_pairs(plain, averaged),
     )
 
