@@ -58,7 +58,7 @@ def main() -> None:
     for path, what, table in (
         (README, "results", all_recipes(summary)),
         (PAGE, "sizes", sizes_table(REPORT_PAGE.read_text(encoding="utf-8"))),
-        (SCIENCE, "best", best_runs()),
+        (SCIENCE, "best", render_averaged(best_runs())),
         (SCIENCE, "dense curve", render_dense(read_json(CURVE_SUMMARY))),
     ):
         write_bytes(path, with_table(path, what, table).encode())
@@ -68,13 +68,13 @@ def main() -> None:
 
 def all_recipes(summary: Metrics) -> str:
     """The results, with those of the recipes that have been run, too: tuned, and best."""
-    tuned, *best = (read_json(path) if path.exists() else None for path in (TUNED_SUMMARY, *BEST))
-    return render_results(summary, tuned, [each for each in best if each])
+    tuned = read_json(TUNED_SUMMARY) if TUNED_SUMMARY.exists() else None
+    return render_results(summary, tuned, best_runs())
 
 
-def best_runs() -> str:
-    """What test-time augmentation changes by recipes/best."""
-    return render_averaged({source.stem: read_json(path) for path, source in BEST.items()})
+def best_runs() -> dict[str, Metrics]:
+    """What is kept of recipes/best, by stage; nothing before it has been run."""
+    return {source.stem: read_json(path) for path, source in BEST.items() if path.exists()}
 
 
 def sizes_table(page: str) -> str:

@@ -18,6 +18,7 @@ from mnistpipe.report.corrections import corrected_numbers
 from mnistpipe.report.curve import learning_curve
 from mnistpipe.report.formats import FILTERS
 from mnistpipe.report.runs import (
+    Averaged,
     engines,
     find_spike,
     gather_averaged,
@@ -28,7 +29,7 @@ from mnistpipe.report.runs import (
 )
 from mnistpipe.report.summary import MNIST, Metrics
 from mnistpipe.scoring.significance import LEVEL, Difference
-from mnistpipe.training.plan import BEST_STAGE, STEPS_SWEEP
+from mnistpipe.training.plan import STEPS_SWEEP
 
 _TEMPLATES = Path(__file__).parent
 
@@ -82,24 +83,21 @@ def render_report(
 
 
 def render_results(
-    summary: Metrics, tuned: Metrics | None = None, best: Sequence[Metrics] = ()
+    summary: Metrics, tuned: Metrics | None = None, best: Mapping[str, Metrics] | None = None
 ) -> str:
     """The table of results: test accuracy and loss of each run, the write-up's beside ours.
 
     On another data set than MNIST there is nothing to compare with, and ours stand alone. On MNIST
-    `tuned`, the summary of another recipe, adds its accuracies, and `best`, the metrics of runs of
-    Net with several seeds and test-time augmentation, a sentence: on all images, and on fewer.
+    `tuned`, the summary of another recipe, adds its accuracies, and `best`, the metrics by stage
+    of Net with several seeds and test-time augmentation, a sentence: on all images, and on fewer.
     """
-    values = _results(summary, tuned) | {
-        "best_runs": [read_averaged(BEST_STAGE, run) for run in best]
-    }
+    values = _results(summary, tuned) | {"best_runs": _averaged(best or {})}
     return _render("results.md.j2", **values).removesuffix("\n")
 
 
 def render_averaged(runs: Mapping[str, Metrics]) -> str:
     """The table of what test-time augmentation changes, from the metrics of runs by stage."""
-    averaged = [read_averaged(stage, run) for stage, run in runs.items()]
-    return _render("averaged.md.j2", averaged=averaged).removesuffix("\n")
+    return _render("averaged.md.j2", averaged=_averaged(runs)).removesuffix("\n")
 
 
 def render_dense(dense: Metrics) -> str:
@@ -120,6 +118,10 @@ def _results(summary: Metrics, tuned: Metrics | None = None) -> dict[str, Any]:
         "best_runs": [],
         "tuned": {run.stage: scores.get(run.stage) for run in runs} if tuned else None,
     }
+
+
+def _averaged(runs: Mapping[str, Metrics]) -> list[Averaged]:
+    return [read_averaged(stage, run) for stage, run in runs.items()]
 
 
 def _analysis(metrics: Metrics) -> dict[str, Any]:
